@@ -1,0 +1,89 @@
+// The engine: runs many sequences of one model at once, each under an arm of its own.
+//
+// The unit of compute is a ragged step: the new tokens of all running sequences laid end to end,
+// [tokens, hidden], without padding, so prompt chunks and decode tokens share one GEMM per weight
+// matrix. Head gates are rows per sequence: one step mixes arms, questions and lengths.
+//
+// Promise (mode "exact"): what a sequence generates, ids and log-probabilities bit for bit, is a
+// function of (model, dtype, decoding, prompt, arm) and of NumericsDescription() alone; never of
+// its neighbours, its place, the order of submission, or how its prompt was cut into chunks.
+//
+// No torch here: the torch engine (torch_engine.h) and the tests' fake implement this.
+#ifndef SPRINT_WORKER_ENGINE_ENGINE_H_
+#define SPRINT_WORKER_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/arm.h"
+
+namespace sprint {
+
+// Why a sequence ended. Frozen: stored.
+enum class FinishReason : int32_t {
+  kStop = 0,       // a stop token; it is the last of the ids
+  kLength = 1,     // max_new_tokens
+  kContext = 2,    // the model's context is full
+};
+
+// Greedy decoding, the only kind for now.
+struct Decoding {
+  int32_t max_new_tokens = 256;
+  std::vector<int32_t> stop_tokens;
+};
+
+// The engine's handle on a sequence, chosen by the caller; unique among those not yet finished.
+using SequenceId = int64_t;
+
+struct SequenceRequest {
+  SequenceId id = 0;
+  std::vector<int32_t> prompt;  // token ids, not empty
+  Arm arm;
+  Decoding decoding;
+};
+
+struct SequenceResult {
+  SequenceId id = 0;
+  std::vector<int32_t> tokens;      // generated, the stop token included
+  std::vector<float> logprobs;      // natural log of each token's probability, same length
+  FinishReason finish = FinishReason::kStop;
+};
+
+struct StepStats {
+  int64_t steps = 0;
+  int64_t tokens = 0;            // computed, prompt and generated
+  int64_t generated = 0;
+  int64_t gemm_calls = 0;
+  int64_t running = 0;           // sequences in the last step
+  int64_t peak_kv_tokens = 0;
+};
+
+// Not thread-safe: one thread calls it.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // How many more sequences Submit takes now. A worker's credit.
+  virtual int Capacity() const = 0;
+  // Takes a sequence; it starts with the next step. INVALID_ARGUMENT: an empty prompt, a token
+  // outside the vocabulary, an arm the model does not have, a prompt that does not fit the context
+  // (kPromptTooLong). RESOURCE_EXHAUSTED: Capacity() is 0, or the K/V memory can never hold it.
+  virtual absl::Status Submit(SequenceRequest request) = 0;
+  // Forgets a sequence; nothing when it is unknown.
+  virtual void Cancel(SequenceId id) = 0;
+  // One ragged step over all running sequences; those that finished in it. Empty and cheap when
+  // nothing runs. INTERNAL when computing failed (the engine is unusable then).
+  virtual absl::StatusOr<std::vector<SequenceResult>> Step() = 0;
+  virtual bool Idle() const = 0;
+  virtual const StepStats& stats() const = 0;
+
+  // The numerics class: device, instruction set, library and its version, threads, row tile as
+  // measured. Two engines with one description give the same bits. Stable text, one line.
+  virtual std::string NumericsDescription() const = 0;
+};
+
+}  // namespace sprint
+
+#endif  // SPRINT_WORKER_ENGINE_ENGINE_H_
