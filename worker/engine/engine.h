@@ -18,21 +18,9 @@
 
 #include "absl/status/statusor.h"
 #include "model/arm.h"
+#include "model/decoding.h"
 
 namespace sprint {
-
-// Why a sequence ended. Frozen: stored.
-enum class FinishReason : int32_t {
-  kStop = 0,       // a stop token; it is the last of the ids
-  kLength = 1,     // max_new_tokens
-  kContext = 2,    // the model's context is full
-};
-
-// Greedy decoding, the only kind for now.
-struct Decoding {
-  int32_t max_new_tokens = 256;
-  std::vector<int32_t> stop_tokens;
-};
 
 // The engine's handle on a sequence, chosen by the caller; unique among those not yet finished.
 using SequenceId = int64_t;
