@@ -1,0 +1,40 @@
+// The judge: is the answer in a text the right one?
+//
+// A first version: extraction by GSM8K's "####", \boxed{…}, "the answer is …", the last number, in
+// that order of trust; comparison by exact rational value where both sides are numbers, else by
+// normalised text.
+#ifndef SPRINT_EVAL_JUDGE_H_
+#define SPRINT_EVAL_JUDGE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace sprint {
+
+// Stored with every verdict; raised whenever any verdict could change.
+inline constexpr int32_t kJudgeVersion = 1;
+
+struct Extraction {
+  std::string answer;     // empty: nothing found
+  std::string rule;       // "boxed", "hashes", "answer_is", "last_number", "none"
+  size_t begin = 0;       // where it stands in the text, bytes
+  size_t end = 0;
+};
+
+struct Verdict {
+  bool correct = false;
+  Extraction extraction;
+  std::string reason;     // one line: "18 = 18", "nothing extracted", "17 differs from 18"
+};
+
+// Pure and thread-safe; linear in the text, whatever the text.
+Extraction ExtractAnswer(absl::string_view text);
+// Whether two answers mean the same; `reason` (may be null) gets the rule that decided.
+bool AnswersAgree(absl::string_view gold, absl::string_view answer, std::string* reason);
+Verdict Judge(absl::string_view text, absl::string_view gold);
+
+}  // namespace sprint
+
+#endif  // SPRINT_EVAL_JUDGE_H_
