@@ -17,6 +17,8 @@ std::unique_ptr<Store> OpenMemoryStore(std::shared_ptr<MemoryDisk> disk);
 std::vector<OutcomeRecord> AllOutcomes(const MemoryDisk& disk);
 std::vector<AlarmRecord> AllAlarms(const MemoryDisk& disk);
 std::vector<FailureRecord> AllFailures(const MemoryDisk& disk);
+// An experiment's counters, counted anew from the rows; empty when it is unknown.
+std::vector<ArmCounters> RecountCounters(const MemoryDisk& disk, ExperimentId id);
 
 }  // namespace sprint
 

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/hash.h"
+#include "base/ids.h"
 
 namespace sprint {
 
@@ -27,15 +28,19 @@ using SqlValue = std::variant<std::monostate, int64_t, double, std::string, Blob
 struct SelectionCensus {
   int64_t existing = 0;                  // rows
   double mean_tokens = 0;                // generated, of the run's outcomes; 0 when there are none
-  double tokens_per_second = 0;          // measured over the run's outcomes' workers; 0 when unknown
+  double tokens_per_second = 0;          // of one worker while it works, on average; 0 when unknown
 };
 
-// Not thread-safe; open one per thread. Statements run with PRAGMA query_only. A statement that
-// runs long has its snapshot renewed between calls to ForEachRow, never within one; the WAL's growth
-// under foreign readers is what the coordinator reports.
+// Not thread-safe (but for Interrupt); open one per thread. The connection is read-only, and a
+// statement that would change the database, or the connection's own safety, is refused. Each call to
+// ForEachRow sees a snapshot of its own, so a Reader that stays open holds nothing back; a call's
+// snapshot lives as long as the call. While the log is large, a call first waits (a second at most)
+// for the writer to fold it into the database: so readers that follow each other closely do not let
+// the log grow for ever.
 class Reader {
  public:
-  // Errors as OpenSqliteStore's, without ownership. A database on a read-only file opens too.
+  // Errors as OpenSqliteStore's, without ownership. A database on a read-only file opens too, unless
+  // it has a log that was never folded in (kDatabaseReadOnly).
   static absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& path);
   virtual ~Reader() = default;
 
@@ -47,6 +52,8 @@ class Reader {
                                   const RowFn& row) = 0;
   // The columns of the last statement, also when it had no rows.
   virtual const std::vector<std::string>& columns() const = 0;
+  // Ends the running ForEachRow with CANCELLED. From any thread.
+  virtual void Interrupt() = 0;
 
   // The documented views: (name, what it shows).
   virtual std::vector<std::pair<std::string, std::string>> Views() = 0;
@@ -54,6 +61,10 @@ class Reader {
   virtual absl::StatusOr<SelectionCensus> Census(const Hash256& run, absl::Span<const Hash256> questions,
                                                  absl::Span<const Hash256> arms, int32_t samples) = 0;
 };
+
+// The experiment of that number or name; of several of one name the latest. Empty: the latest of all.
+// NOT_FOUND (kExperimentUnknown), with the names there are.
+absl::StatusOr<ExperimentId> FindExperiment(Reader& reader, const std::string& name_or_id);
 
 // SQL functions that the reader adds: answer_text(blob) and answer_tokens(blob) decode the payload of
 // `answer` (zstd) to text and to a JSON list.

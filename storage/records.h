@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/hash.h"
 #include "base/ids.h"
@@ -43,7 +44,7 @@ struct ProblemRecord {
   std::string external_id;      // the dataset's id, unique in an experiment
   int32_t question = 0;         // index into ExperimentPlan::questions
   std::string text;             // the question as the dataset has it
-  std::string gold;             // the right answer; belongs to the verdict, not to the cell
+  std::string gold;             // the right answer; belongs to the verdict, not to the cell. Empty: not judged
   std::string subject;
   std::string level;
 };
@@ -70,9 +71,14 @@ struct ExperimentPlan {
   std::vector<Arm> arms;                  // distinct
   std::vector<BlockPlan> blocks;          // disjoint
   // The selection's identity ("experiment/1"): runs, questions, arms, samples and golds; not the
-  // name, paths, order of keys or priority.
+  // name, paths, priority, or the order of anything. REQUIRES: CheckPlan is OK.
   Hash256 SelectionHash() const;
 };
+
+// INVALID_ARGUMENT naming the first thing that is wrong with a plan: an index out of range, a repeat
+// in a list that must have none, blocks that share a cell, a block without cells, two problems of
+// one id.
+absl::Status CheckPlan(const ExperimentPlan& plan);
 
 // Frozen: stored.
 enum class ExperimentState : int32_t {
@@ -113,13 +119,17 @@ struct FailureRecord {
   WorkerId worker;            // that tried last
 };
 
+// Counters count cells of the selection. A cell is correct when the latest verdict against any gold
+// that the experiment has for its question says so.
 struct ArmCounters {
   ArmId arm;
   int64_t cells = 0;          // selected
   int64_t done = 0;
+  int64_t judged = 0;         // done, with a verdict
   int64_t correct = 0;
   int64_t truncated = 0;      // finished by length or context
   int64_t tokens = 0;         // generated
+  friend bool operator==(const ArmCounters&, const ArmCounters&) = default;
 };
 
 // All that the core needs to go on with an experiment.
@@ -165,7 +175,8 @@ struct OutcomeRecord {
   absl::Time finished;
   // Its verdicts, one per gold that a known experiment has for the question.
   std::vector<VerdictRecord> verdicts;
-  // The experiments whose selection holds the cell: their counters move with it.
+  // The experiments that the core knows to hold the cell. The store finds out by itself whose counters
+  // move: those of every experiment whose selection holds the cell, also one that no core has loaded.
   std::vector<ExperimentId> experiments;
 };
 
@@ -193,13 +204,14 @@ struct StateChange {
   ExperimentState state = ExperimentState::kRunning;
 };
 
-// What one transaction of the coordinator writes. All or nothing.
+// What one transaction of the coordinator writes. All or nothing, in this order:
 struct WriteBatch {
   std::vector<OutcomeRecord> outcomes;    // none of them durable already (the core knows)
-  std::vector<VerdictRecord> verdicts;    // for outcomes that are there already
-  std::vector<FailureRecord> failures;    // upserts
-  std::vector<CellKey> failures_cleared;
-  std::vector<StateChange> states;
+  std::vector<VerdictRecord> verdicts;    // for outcomes that are there already; one of the same
+                                          // (cell, gold, version) is replaced
+  std::vector<CellKey> failures_cleared;  // before the upserts: a cell in both keeps the upsert
+  std::vector<FailureRecord> failures;    // upserts; of several for one cell the last holds
+  std::vector<StateChange> states;        // of an experiment that is gone: ignored
   std::vector<AlarmRecord> alarms;
   bool empty() const {
     return outcomes.empty() && verdicts.empty() && failures.empty() && failures_cleared.empty() &&

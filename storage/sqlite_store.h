@@ -2,6 +2,8 @@
 #ifndef SPRINT_STORAGE_SQLITE_STORE_H_
 #define SPRINT_STORAGE_SQLITE_STORE_H_
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,7 +15,9 @@ namespace sprint {
 struct SqliteStoreOptions {
   std::string path;
   bool create = true;               // make the database when there is none
-  int32_t judge_version = 0;        // whose verdicts the counters count
+  // A folder's file system, as statfs's f_type; unset: the operating system's answer. Tests set it.
+  std::function<absl::StatusOr<int64_t>(const std::string& folder)> file_system_type;
+  int64_t max_pages = 0;            // the file may not grow beyond; 0: only the disk limits it
 };
 
 // Opens (and makes, migrates) the database and takes its ownership. Errors, each one line that says
@@ -22,6 +26,9 @@ struct SqliteStoreOptions {
 //   FAILED_PRECONDITION   kDatabaseNewer, kDatabaseForeign, kDatabaseOwned (names the owner's pid and
 //                         host), kDatabaseNetworkFs, kDatabaseReadOnly
 //   DATA_LOSS             kDatabaseCorrupt
+//   RESOURCE_EXHAUSTED    kDatabaseFull
+// The ownership is an operating-system lock on `path`.lock, held until the store is destroyed. The
+// destructor moves the log into the database when no reader holds it back.
 absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const SqliteStoreOptions& options);
 
 }  // namespace sprint

@@ -4,7 +4,7 @@
 // transaction checks), so a writer that lost its ownership can never write again. What a call has
 // returned OK for is on disk (synchronous=FULL) and survives kill -9 and power loss.
 //
-// Implementations: OpenSqliteStore (sqlite_store.h), MakeMemoryStore (memory_store.h, for tests and
+// Implementations: OpenSqliteStore (sqlite_store.h), OpenMemoryStore (memory_store.h, for tests and
 // the simulator; the same behaviour, checked by one test suite over both).
 #ifndef SPRINT_STORAGE_STORE_H_
 #define SPRINT_STORAGE_STORE_H_
@@ -43,10 +43,18 @@ struct GoldEntry {
   std::string text;
 };
 
+// The write-ahead log: what is committed but not yet moved into the database file.
+struct WalStatus {
+  int64_t bytes = 0;       // the size of the log's file
+  bool held_back = false;  // a reader's old snapshot keeps the log from being moved and reused
+};
+
 // Not thread-safe: the coordinator's event loop alone calls it. Every error may be
 //   FAILED_PRECONDITION kDatabaseFenced   another owner took the database: stop at once
 //   RESOURCE_EXHAUSTED  kDatabaseFull     nothing of the call was written; retry when there is room
 //   DATA_LOSS           kDatabaseCorrupt  a damaged page, named
+//   INVALID_ARGUMENT, ALREADY_EXISTS      a caller's bug: a record that names what is not there, an
+//                                         outcome that is durable already; nothing was written
 //   UNAVAILABLE                           any other I/O error
 class Store {
  public:
@@ -59,12 +67,15 @@ class Store {
 
   // Stores runs, questions, arms, golds and the selection, with counters over the rows that exist
   // already. A known selection is continued: its state becomes running again unless it is finished,
-  // its name, spec and priority become the plan's, and the runs' path hints are renewed.
+  // its name, spec, priority, mixed_numerics and problems become the plan's, and the runs' path hints
+  // are renewed. INVALID_ARGUMENT as CheckPlan's. Costs a look at the rows that exist, never at cells
+  // that do not.
   virtual absl::StatusOr<CreatedExperiment> CreateExperiment(const ExperimentPlan& plan, absl::Time now) = 0;
+  // NOT_FOUND (kExperimentUnknown).
   virtual absl::StatusOr<ExperimentRecord> LoadExperiment(ExperimentId id) = 0;
-  // Those not finished, by id: what a restart rebuilds the core from.
+  // Those not finished (running, paused, cancelled), by id: what a restart rebuilds the core from.
   virtual absl::StatusOr<std::vector<ExperimentId>> UnfinishedExperiments() = 0;
-  // Removes selection, problems and counters; rows of cells stay.
+  // Removes selection, problems and counters; rows of cells stay. NOT_FOUND (kExperimentUnknown).
   virtual absl::Status DeleteExperiment(ExperimentId id) = 0;
 
   // The number of a worker by its instance, of a numerics class by its description; made durable
@@ -83,10 +94,13 @@ class Store {
   virtual absl::StatusOr<DurableAnswer> FindAnswer(const CellKey& cell) = 0;
 
   // The golds of an experiment's questions, and up to `limit` answers that `judge_version` has not
-  // judged against them.
+  // judged against them. Golds are distinct, by id.
   virtual absl::StatusOr<std::vector<GoldEntry>> Golds(ExperimentId id) = 0;
   virtual absl::StatusOr<std::vector<UnjudgedAnswer>> Unjudged(ExperimentId id, int32_t judge_version,
                                                                int64_t limit) = 0;
+
+  // Zeroes where there is no log. To be reported when `held_back` stays true and `bytes` grows.
+  virtual WalStatus wal_status() const { return {}; }
 };
 
 }  // namespace sprint

@@ -1,0 +1,38 @@
+// The payload columns: token ids as little-endian int32 and text, each a zstd frame with a checksum.
+// An empty value is an empty blob.
+#ifndef SPRINT_STORAGE_PAYLOAD_H_
+#define SPRINT_STORAGE_PAYLOAD_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace sprint {
+
+// Keeps zstd's working memory between calls. Not thread-safe.
+class PayloadEncoder {
+ public:
+  PayloadEncoder();
+  ~PayloadEncoder();
+  PayloadEncoder(const PayloadEncoder&) = delete;
+  PayloadEncoder& operator=(const PayloadEncoder&) = delete;
+  std::string EncodeText(absl::string_view text);
+  std::string EncodeTokens(absl::Span<const int32_t> tokens);
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+// DATA_LOSS (kDatabaseCorrupt) for a frame that is cut off, altered or larger than 256 MiB. Thread-safe.
+absl::StatusOr<std::string> DecodeText(absl::string_view blob);
+absl::StatusOr<std::vector<int32_t>> DecodeTokens(absl::string_view blob);
+
+}  // namespace sprint
+
+#endif  // SPRINT_STORAGE_PAYLOAD_H_
