@@ -234,7 +234,7 @@ std::string UnknownField(const Descriptor& type, const std::string& name, const 
       nearest = type.field(i);
     }
   }
-  if (nearest != nullptr && best <= std::max<size_t>(1, std::min<size_t>(3, squeezed.size() / 3))) {
+  if (nearest != nullptr && best <= std::max<size_t>(1, std::min<size_t>(3, squeezed.size() / 2))) {
     return absl::StrCat(text, "did you mean \"", nearest->name(), "\"?");
   }
   return absl::StrCat(text, "known are ", FieldNames(type));

@@ -28,7 +28,8 @@ bool IsSpecialWord(absl::string_view text) {
 
 // A text that means itself without quotes, in block and in flow style, to every YAML reader.
 bool IsPlain(absl::string_view text) {
-  if (text.empty() || !absl::ascii_isalpha(static_cast<unsigned char>(text[0]))) return false;
+  if (text.empty()) return false;
+  if (!absl::ascii_isalpha(static_cast<unsigned char>(text[0])) && text[0] != '/') return false;
   for (unsigned char c : text) {
     if (!absl::ascii_isalnum(c) && c != '_' && c != '-' && c != '.' && c != '/' && c != '+') return false;
   }
