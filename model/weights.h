@@ -23,6 +23,8 @@ enum class TensorType { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kI64, kI32 };
 absl::string_view TensorTypeName(TensorType type);
 // Bytes of `elements` elements. REQUIRES: a whole number of blocks.
 int64_t TensorBytes(TensorType type, int64_t elements);
+// Elements that are stored together: 32 for the quantised types, else 1.
+int64_t TensorBlock(TensorType type);
 
 struct TensorInfo {
   std::string name;  // the file's own name
