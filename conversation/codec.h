@@ -10,8 +10,11 @@ namespace sprint {
 
 v1::WorkerMessage ToProto(const WorkerMessage& message);
 v1::CoordinatorMessage ToProto(const CoordinatorMessage& message);
-// INVALID_ARGUMENT naming the field for a message without a kind, a hash of the wrong size, an
-// unknown enum number, a negative count.
+// Times keep microseconds, durations milliseconds. INVALID_ARGUMENT naming the field, as in
+// "outcomes: outcomes[2]: cell: arm is 0; ids count from 1", for a message without a kind, an id that
+// names nothing where one is needed, a hash of the wrong size, an unknown enum number, a negative
+// count, a NaN. An unknown reason becomes kUnspecified. Of a Hello or Welcome of another protocol
+// version only what a refusal needs is read.
 absl::StatusOr<WorkerMessage> FromProto(const v1::WorkerMessage& proto);
 absl::StatusOr<CoordinatorMessage> FromProto(const v1::CoordinatorMessage& proto);
 
