@@ -36,8 +36,8 @@ absl::StatusOr<Hash256> Hash256::FromRaw(absl::string_view raw) {
 }
 
 absl::StatusOr<Hash256> Hash256::FromHex(absl::string_view hex) {
-  const bool digits =
-      hex.size() == 64 && std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return std::isxdigit(c); });
+  const bool digits = hex.size() == 64 &&
+                      std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return std::isxdigit(c); });
   if (!digits) return absl::InvalidArgumentError("a content hash is written as 64 hex digits");
   return FromRaw(absl::HexStringToBytes(hex));
 }
@@ -98,7 +98,8 @@ Hash256 Hasher::Finish() {
 Hash256 Sha256(absl::string_view data) {
   Hash256 hash;
   unsigned int size = 0;
-  if (EVP_Digest(data.data(), data.size(), hash.bytes.data(), &size, EVP_sha256(), nullptr) != 1) std::abort();
+  if (EVP_Digest(data.data(), data.size(), hash.bytes.data(), &size, EVP_sha256(), nullptr) != 1)
+    std::abort();
   return hash;
 }
 

@@ -49,8 +49,8 @@ absl::Status InitLog(const LogOptions& options) {
     try {
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file, /*truncate=*/false);
     } catch (const spdlog::spdlog_ex& e) {
-      return absl::UnavailableError(absl::StrCat("the log file ", options.file, " cannot be opened: ", e.what(),
-                                                 "; name another with --log-file"));
+      return absl::UnavailableError(absl::StrCat(
+          "the log file ", options.file, " cannot be opened: ", e.what(), "; name another with --log-file"));
     }
   }
   auto logger = std::make_shared<spdlog::logger>(options.program, std::move(sink));

@@ -14,9 +14,9 @@ namespace sprint {
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 
 struct LogOptions {
-  std::string program;                  // shown in every line
+  std::string program;  // shown in every line
   LogLevel level = LogLevel::kInfo;
-  std::string file;                     // appended to; empty: stderr
+  std::string file;  // appended to; empty: stderr
 };
 
 // Sets the process's log up. Called once, by main, before threads start; without it, warnings and

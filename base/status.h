@@ -27,21 +27,21 @@ enum class Reason {
   kTokenizerUnsupported,  // a tokenizer of a kind that is not known
   kTokenizerDamaged,
   kDatasetInvalid,
-  kPromptTooLong,         // prompt and answer do not fit the context
-  kArmInvalid,            // a layer, head or operation that does not exist
-  kOutOfMemory,           // the engine's memory limit cannot hold what is asked
-  kProtocolVersion,       // a peer that speaks another protocol version
-  kDatabaseNewer,         // a database of a newer schema
-  kDatabaseForeign,       // a file that is not a sprint database
+  kPromptTooLong,    // prompt and answer do not fit the context
+  kArmInvalid,       // a layer, head or operation that does not exist
+  kOutOfMemory,      // the engine's memory limit cannot hold what is asked
+  kProtocolVersion,  // a peer that speaks another protocol version
+  kDatabaseNewer,    // a database of a newer schema
+  kDatabaseForeign,  // a file that is not a sprint database
   kDatabaseCorrupt,
-  kDatabaseFull,          // the disk is full
+  kDatabaseFull,  // the disk is full
   kDatabaseReadOnly,
-  kDatabaseNetworkFs,     // WAL is not safe on a network file system
-  kDatabaseOwned,         // another live process owns the database
-  kDatabaseFenced,        // this process lost its ownership (epoch) and must not write
+  kDatabaseNetworkFs,  // WAL is not safe on a network file system
+  kDatabaseOwned,      // another live process owns the database
+  kDatabaseFenced,     // this process lost its ownership (epoch) and must not write
   kAddressInUse,
   kExperimentUnknown,
-  kNotReachable,          // no coordinator answers
+  kNotReachable,  // no coordinator answers
 };
 
 // The reason's name, e.g. "DATABASE_NEWER". Stable.
@@ -59,10 +59,10 @@ absl::Status Annotate(const absl::Status& status, absl::string_view context);
 
 }  // namespace sprint
 
-#define SPRINT_RETURN_IF_ERROR(expr)                  \
-  do {                                                \
-    ::absl::Status sprint_status_ = (expr);           \
-    if (!sprint_status_.ok()) return sprint_status_;  \
+#define SPRINT_RETURN_IF_ERROR(expr)                 \
+  do {                                               \
+    ::absl::Status sprint_status_ = (expr);          \
+    if (!sprint_status_.ok()) return sprint_status_; \
   } while (false)
 
 #define SPRINT_CONCAT_INNER_(a, b) a##b

@@ -73,8 +73,8 @@ struct Outcome {
   std::string text;             // decoded, special tokens skipped
   FinishReason finish = FinishReason::kStop;
   double logprob_sum = 0;
-  std::string logprobs_hash;    // SHA-256 over the f32 log-probabilities: 32 bytes, may be empty
-  std::string numerics;         // the class it was computed in
+  std::string logprobs_hash;  // SHA-256 over the f32 log-probabilities: 32 bytes, may be empty
+  std::string numerics;       // the class it was computed in
   absl::Time started;
   absl::Time finished;
   friend bool operator==(const Outcome&, const Outcome&) = default;

@@ -33,7 +33,8 @@ absl::StatusOr<Endpoint> ReadEndpoint(const std::string& database) {
     return absl::InvalidArgumentError(
         absl::StrCat(PathOf(database), " does not say where a coordinator is; remove it"));
   }
-  return Endpoint{json["address"].get<std::string>(), json["pid"].get<int64_t>(), json["epoch"].get<int64_t>()};
+  return Endpoint{json["address"].get<std::string>(), json["pid"].get<int64_t>(),
+                  json["epoch"].get<int64_t>()};
 }
 
 }  // namespace sprint

@@ -26,9 +26,9 @@ using SqlValue = std::variant<std::monostate, int64_t, double, std::string, Blob
 
 // What exists already of a selection, by content hashes: for `launch --dry-run`.
 struct SelectionCensus {
-  int64_t existing = 0;                  // rows
-  double mean_tokens = 0;                // generated, of the run's outcomes; 0 when there are none
-  double tokens_per_second = 0;          // of one worker while it works, on average; 0 when unknown
+  int64_t existing = 0;          // rows
+  double mean_tokens = 0;        // generated, of the run's outcomes; 0 when there are none
+  double tokens_per_second = 0;  // of one worker while it works, on average; 0 when unknown
 };
 
 // Not thread-safe (but for Interrupt); open one per thread. The connection is read-only, and a
@@ -47,7 +47,8 @@ class Reader {
   // Runs one SELECT (or WITH, EXPLAIN, PRAGMA that reads). `row` gets the column names with each row
   // and returns false to stop. INVALID_ARGUMENT with SQLite's message for SQL that is wrong, for more
   // than one statement, or for one that would write.
-  using RowFn = std::function<bool(const std::vector<std::string>& columns, const std::vector<SqlValue>& row)>;
+  using RowFn =
+      std::function<bool(const std::vector<std::string>& columns, const std::vector<SqlValue>& row)>;
   virtual absl::Status ForEachRow(const std::string& sql, const std::vector<SqlValue>& parameters,
                                   const RowFn& row) = 0;
   // The columns of the last statement, also when it had no rows.

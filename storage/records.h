@@ -27,24 +27,24 @@ struct RunRecord {
   int32_t sampler_version = 0;  // 0: greedy, nothing is drawn
   Decoding decoding;
   uint64_t seed = 0;
-  std::string model_name;       // not identity
-  std::string model_path;       // not identity: where the last launcher saw it; a hint for workers
+  std::string model_name;  // not identity
+  std::string model_path;  // not identity: where the last launcher saw it; a hint for workers
   Hash256 ContentHash() const;
 };
 
 // A prompt. Identity ("question/1"): its token ids.
 struct QuestionRecord {
   std::vector<int32_t> tokens;
-  std::string prompt;           // the rendered text, for people
+  std::string prompt;  // the rendered text, for people
   Hash256 ContentHash() const;
 };
 
 // A row of a dataset as an experiment uses it: which question it became, and what is right.
 struct ProblemRecord {
-  std::string external_id;      // the dataset's id, unique in an experiment
-  int32_t question = 0;         // index into ExperimentPlan::questions
-  std::string text;             // the question as the dataset has it
-  std::string gold;             // the right answer; belongs to the verdict, not to the cell. Empty: not judged
+  std::string external_id;  // the dataset's id, unique in an experiment
+  int32_t question = 0;     // index into ExperimentPlan::questions
+  std::string text;         // the question as the dataset has it
+  std::string gold;         // the right answer; belongs to the verdict, not to the cell. Empty: not judged
   std::string subject;
   std::string level;
 };
@@ -62,14 +62,14 @@ struct BlockPlan {
 // An experiment about to be stored: a selection of cells, and what people call it.
 struct ExperimentPlan {
   std::string name;
-  std::string spec;                // YAML, for people
+  std::string spec;  // YAML, for people
   int32_t priority = 0;
   bool mixed_numerics = false;
   std::vector<RunRecord> runs;
   std::vector<QuestionRecord> questions;  // distinct by hash
   std::vector<ProblemRecord> problems;
-  std::vector<Arm> arms;                  // distinct
-  std::vector<BlockPlan> blocks;          // disjoint
+  std::vector<Arm> arms;          // distinct
+  std::vector<BlockPlan> blocks;  // disjoint
   // The selection's identity ("experiment/1"): runs, questions, arms, samples and golds; not the
   // name, paths, priority, or the order of anything. REQUIRES: CheckPlan is OK.
   Hash256 SelectionHash() const;
@@ -113,22 +113,22 @@ struct StoredArm {
 // Failures of one cell so far. Durable, so that a cell that kills its workers cannot do so for ever.
 struct FailureRecord {
   CellKey cell;
-  int32_t attempts = 0;       // failed tries, a worker's death on the cell included
+  int32_t attempts = 0;  // failed tries, a worker's death on the cell included
   bool quarantined = false;
-  std::string error;          // of the last try
-  WorkerId worker;            // that tried last
+  std::string error;  // of the last try
+  WorkerId worker;    // that tried last
 };
 
 // Counters count cells of the selection. A cell is correct when the latest verdict against any gold
 // that the experiment has for its question says so.
 struct ArmCounters {
   ArmId arm;
-  int64_t cells = 0;          // selected
+  int64_t cells = 0;  // selected
   int64_t done = 0;
-  int64_t judged = 0;         // done, with a verdict
+  int64_t judged = 0;  // done, with a verdict
   int64_t correct = 0;
-  int64_t truncated = 0;      // finished by length or context
-  int64_t tokens = 0;         // generated
+  int64_t truncated = 0;  // finished by length or context
+  int64_t tokens = 0;     // generated
   friend bool operator==(const ArmCounters&, const ArmCounters&) = default;
 };
 
@@ -145,9 +145,9 @@ struct ExperimentRecord {
   std::vector<StoredArm> arms;            // of all its blocks, distinct
   std::vector<StoredQuestion> questions;  // of all its blocks, distinct; with their tokens
   std::vector<BlockRecord> blocks;
-  std::vector<CellKey> done;              // cells of the selection that have an outcome
-  std::vector<FailureRecord> failures;    // of the selection's cells
-  std::vector<ArmCounters> counters;      // in the order of `arms`
+  std::vector<CellKey> done;            // cells of the selection that have an outcome
+  std::vector<FailureRecord> failures;  // of the selection's cells
+  std::vector<ArmCounters> counters;    // in the order of `arms`
   // The numerics class of its outcomes so far; invalid when there are none (or several).
   NumericsId numerics;
 };
@@ -157,9 +157,9 @@ struct VerdictRecord {
   GoldId gold;
   int32_t judge_version = 0;
   bool correct = false;
-  std::string extracted;      // what was taken for the answer; empty: none found
-  std::string rule;           // by which rule ("boxed", "hashes", "last_number", …)
-  std::string reason;         // why it was judged so
+  std::string extracted;  // what was taken for the answer; empty: none found
+  std::string rule;       // by which rule ("boxed", "hashes", "last_number", …)
+  std::string reason;     // why it was judged so
 };
 
 struct OutcomeRecord {
@@ -183,7 +183,7 @@ struct OutcomeRecord {
 // A late outcome that differs from the durable one in the same numerics class.
 struct AlarmRecord {
   CellKey cell;
-  WorkerId worker;            // that sent the late one
+  WorkerId worker;  // that sent the late one
   NumericsId numerics;
   std::vector<int32_t> tokens;
   std::string text;
@@ -192,7 +192,7 @@ struct AlarmRecord {
 
 // A worker process, from its first Hello on.
 struct WorkerRecord {
-  std::string instance;       // the identity
+  std::string instance;  // the identity
   std::string name;
   std::string device;
   std::string software;

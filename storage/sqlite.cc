@@ -10,8 +10,6 @@
 namespace sprint {
 namespace {
 
-// How long a statement waits for another connection's lock before it gives up.
-constexpr int kBusyTimeoutMs = 10'000;
 // Beyond this size the pages are not searched for the damaged one when an error is met.
 constexpr int64_t kMaxDamageSearchBytes = int64_t{256} << 20;
 

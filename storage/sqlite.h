@@ -19,6 +19,9 @@ namespace sprint {
 
 class Database;
 
+// How long a statement waits for another connection's lock before it gives up.
+inline constexpr int kBusyTimeoutMs = 10'000;
+
 // Bytes bound as BLOB; a plain string binds as TEXT.
 struct BlobView {
   absl::string_view bytes;

@@ -23,9 +23,9 @@ namespace sprint {
 
 struct CreatedExperiment {
   ExperimentId id;
-  bool continued = false;   // the selection was known already
+  bool continued = false;  // the selection was known already
   int64_t cells = 0;
-  int64_t existing = 0;     // cells that had an outcome already
+  int64_t existing = 0;  // cells that had an outcome already
 };
 
 // A stored answer that a gold has no verdict for yet.

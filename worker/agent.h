@@ -22,16 +22,16 @@
 namespace sprint {
 
 struct AgentOptions {
-  std::string instance;             // random, one per process
+  std::string instance;  // random, one per process
   std::string name;
   std::string software;
   std::string device;
   std::string auth_token;
-  uint64_t seed = 0;                // jitters the backoff
+  uint64_t seed = 0;  // jitters the backoff
   absl::Duration backoff_min = absl::Milliseconds(200);
   absl::Duration backoff_max = absl::Seconds(15);
   absl::Duration patience = absl::Hours(1);  // without a coordinator for so long: give up
-  int max_unacknowledged = 4096;    // outcomes kept; no credit is offered beyond
+  int max_unacknowledged = 4096;             // outcomes kept; no credit is offered beyond
 };
 
 // ---- Events.
@@ -72,9 +72,9 @@ struct EngineFailed {
 struct DrainRequested {};  // a signal: finish what runs, then leave
 struct AgentTick {};
 
-using AgentEvent = std::variant<AgentStarted, StreamOpened, StreamClosed, FromCoordinator, EngineReady,
-                                EngineRefused, EngineStarted, EngineFinished, EngineFailed, DrainRequested,
-                                AgentTick>;
+using AgentEvent =
+    std::variant<AgentStarted, StreamOpened, StreamClosed, FromCoordinator, EngineReady, EngineRefused,
+                 EngineStarted, EngineFinished, EngineFailed, DrainRequested, AgentTick>;
 
 // ---- Effects.
 struct LoadRun {
@@ -82,7 +82,7 @@ struct LoadRun {
 };
 struct StartCell {
   CellKey cell;
-  std::string arm;              // canonical name
+  std::string arm;  // canonical name
   std::vector<int32_t> prompt;
 };
 struct CancelCells {
@@ -91,10 +91,10 @@ struct CancelCells {
 using EngineCommand = std::variant<LoadRun, StartCell, CancelCells>;
 
 struct AgentEffects {
-  std::vector<WorkerMessage> messages;    // on the open stream, in order
-  std::vector<EngineCommand> commands;    // to the engine, in order
-  bool connect = false;                   // open a stream now
-  bool close = false;                     // close the stream after `messages`
+  std::vector<WorkerMessage> messages;  // on the open stream, in order
+  std::vector<EngineCommand> commands;  // to the engine, in order
+  bool connect = false;                 // open a stream now
+  bool close = false;                   // close the stream after `messages`
   // Set when the worker is done: OK after a drain, an error when it was refused for good or lost
   // patience.
   std::optional<absl::Status> exit;

@@ -41,10 +41,10 @@ namespace sprint {
 
 struct CoreOptions {
   int64_t epoch = 0;
-  std::string grant_key;                             // MAC key of grant tokens
-  absl::Duration lease = absl::Seconds(30);          // not renewed for so long: expired
+  std::string grant_key;                     // MAC key of grant tokens
+  absl::Duration lease = absl::Seconds(30);  // not renewed for so long: expired
   absl::Duration heartbeat = absl::Seconds(5);
-  int max_attempts = 3;                              // failed tries until quarantine
+  int max_attempts = 3;  // failed tries until quarantine
   int max_suspects = 8;
   int max_cells_per_grant = 256;
 };
@@ -62,21 +62,21 @@ struct ExperimentStatus {
   int64_t correct = 0;
   int64_t tokens = 0;
   int64_t alarms = 0;
-  int64_t waiting_numerics = 0;   // workers that get nothing because of their numerics class
+  int64_t waiting_numerics = 0;  // workers that get nothing because of their numerics class
   std::vector<ArmCounters> arms;
-  std::vector<std::string> arm_names;   // parallel to `arms`
-  std::vector<std::string> notes;       // refused runs, quarantined cells with their error, alarms
+  std::vector<std::string> arm_names;  // parallel to `arms`
+  std::vector<std::string> notes;      // refused runs, quarantined cells with their error, alarms
 };
 
 struct WorkerStatus {
   WorkerId id;
-  Hello hello;                    // name, device, software
+  Hello hello;  // name, device, software
   std::string numerics;
   bool connected = false;
   bool draining = false;
   int64_t leased = 0;
   int64_t credit = 0;
-  int64_t done = 0;               // outcomes of this epoch
+  int64_t done = 0;  // outcomes of this epoch
   double tokens_per_second = 0;
   absl::Time last_heard;
   std::string last_error;

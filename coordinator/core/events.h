@@ -89,9 +89,10 @@ struct VerdictsReady {
 // Time passed; sent at Effects::wakeup.
 struct Tick {};
 
-using Event = std::variant<ExperimentAdded, ExperimentCommand, WorkerConnected, WorkerDisconnected, WorkerDied,
-                           CreditOffered, HeartbeatReceived, OutcomesArrived, CellFailureReported, RunReadyReported,
-                           RunRefusedReported, WorkerLeft, DrainAll, LateOutcomeDiffers, VerdictsReady, Tick>;
+using Event =
+    std::variant<ExperimentAdded, ExperimentCommand, WorkerConnected, WorkerDisconnected, WorkerDied,
+                 CreditOffered, HeartbeatReceived, OutcomesArrived, CellFailureReported, RunReadyReported,
+                 RunRefusedReported, WorkerLeft, DrainAll, LateOutcomeDiffers, VerdictsReady, Tick>;
 
 // ---- Effects.
 
@@ -114,7 +115,7 @@ struct Effects {
   WriteBatch records;
   std::vector<Outgoing> messages;
   std::vector<Comparison> comparisons;
-  std::vector<ExperimentId> changed;       // whose status a watcher would see anew
+  std::vector<ExperimentId> changed;           // whose status a watcher would see anew
   absl::Time wakeup = absl::InfiniteFuture();  // when Tick is due at the latest; the last Apply's counts
 
   // Appends `later`, which came of a later event, so that many events share one commit.

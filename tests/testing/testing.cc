@@ -13,7 +13,9 @@ std::string FromEnvironment(const char* name, const std::string& fallback) {
 
 }  // namespace
 
-std::string SourceDir() { return FromEnvironment("SPRINT_SOURCE_DIR", std::filesystem::current_path().string()); }
+std::string SourceDir() {
+  return FromEnvironment("SPRINT_SOURCE_DIR", std::filesystem::current_path().string());
+}
 std::string BinDir() { return FromEnvironment("SPRINT_BIN_DIR", SourceDir() + "/build/release/bin"); }
 
 std::optional<std::string> SharedPath(const std::string& relative) {

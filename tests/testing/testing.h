@@ -46,26 +46,26 @@ class TempDir {
 }  // namespace sprint::testing
 
 // Status matchers: absl's own are not in Debian's package.
-#define EXPECT_OK(expr)                                                \
-  do {                                                                 \
-    const auto& sprint_result_ = (expr);                               \
-    EXPECT_TRUE(::sprint::testing::StatusOf(sprint_result_).ok())      \
-        << ::sprint::testing::StatusOf(sprint_result_).ToString();     \
+#define EXPECT_OK(expr)                                            \
+  do {                                                             \
+    const auto& sprint_result_ = (expr);                           \
+    EXPECT_TRUE(::sprint::testing::StatusOf(sprint_result_).ok())  \
+        << ::sprint::testing::StatusOf(sprint_result_).ToString(); \
   } while (false)
-#define ASSERT_OK(expr)                                                \
-  do {                                                                 \
-    const auto& sprint_result_ = (expr);                               \
-    ASSERT_TRUE(::sprint::testing::StatusOf(sprint_result_).ok())      \
-        << ::sprint::testing::StatusOf(sprint_result_).ToString();     \
+#define ASSERT_OK(expr)                                            \
+  do {                                                             \
+    const auto& sprint_result_ = (expr);                           \
+    ASSERT_TRUE(::sprint::testing::StatusOf(sprint_result_).ok())  \
+        << ::sprint::testing::StatusOf(sprint_result_).ToString(); \
   } while (false)
 // ASSERT_OK_AND_ASSIGN(auto x, F()): in a test body or a void function.
 #define ASSERT_OK_AND_ASSIGN(lhs, expr) \
   ASSERT_OK_AND_ASSIGN_(SPRINT_TEST_CONCAT_(sprint_test_value_, __LINE__), lhs, expr)
 #define SPRINT_TEST_CONCAT_INNER_(a, b) a##b
 #define SPRINT_TEST_CONCAT_(a, b) SPRINT_TEST_CONCAT_INNER_(a, b)
-#define ASSERT_OK_AND_ASSIGN_(tmp, lhs, expr)          \
-  auto tmp = (expr);                                   \
-  ASSERT_TRUE(tmp.ok()) << tmp.status().ToString();    \
+#define ASSERT_OK_AND_ASSIGN_(tmp, lhs, expr)       \
+  auto tmp = (expr);                                \
+  ASSERT_TRUE(tmp.ok()) << tmp.status().ToString(); \
   lhs = *std::move(tmp)
 
 #endif  // SPRINT_TESTS_TESTING_TESTING_H_
