@@ -11,17 +11,21 @@
 namespace sprint {
 namespace {
 
-absl::Status Wrong(absl::string_view what) { return absl::InvalidArgumentError(absl::StrCat("experiment plan: ", what)); }
+absl::Status Wrong(absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("experiment plan: ", what));
+}
 
 // Every index within [0, size), none twice.
-absl::Status CheckIndices(absl::string_view what, size_t block, const std::vector<int32_t>& indices, size_t size) {
+absl::Status CheckIndices(absl::string_view what, size_t block, const std::vector<int32_t>& indices,
+                          size_t size) {
   if (indices.empty()) return Wrong(absl::StrCat("block ", block, " has no ", what));
   absl::flat_hash_set<int32_t> seen;
   for (const int32_t index : indices) {
     if (index < 0 || static_cast<size_t>(index) >= size) {
       return Wrong(absl::StrCat("block ", block, " names ", what, " ", index, " of ", size));
     }
-    if (!seen.insert(index).second) return Wrong(absl::StrCat("block ", block, " names ", what, " ", index, " twice"));
+    if (!seen.insert(index).second)
+      return Wrong(absl::StrCat("block ", block, " names ", what, " ", index, " twice"));
   }
   return absl::OkStatus();
 }
@@ -30,7 +34,8 @@ template <typename T>
 absl::Status CheckDistinct(absl::string_view what, const std::vector<T>& things) {
   absl::flat_hash_set<Hash256> seen;
   for (size_t i = 0; i < things.size(); ++i) {
-    if (!seen.insert(things[i].ContentHash()).second) return Wrong(absl::StrCat(what, " ", i, " is there twice"));
+    if (!seen.insert(things[i].ContentHash()).second)
+      return Wrong(absl::StrCat(what, " ", i, " is there twice"));
   }
   return absl::OkStatus();
 }

@@ -74,7 +74,8 @@ absl::StatusOr<std::vector<int32_t>> DecodeTokens(absl::string_view blob) {
   std::vector<int32_t> tokens(bytes.size() / 4);
   for (size_t i = 0; i < tokens.size(); ++i) {
     uint32_t bits = 0;
-    for (size_t b = 0; b < 4; ++b) bits |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[4 * i + b])) << (8 * b);
+    for (size_t b = 0; b < 4; ++b)
+      bits |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[4 * i + b])) << (8 * b);
     tokens[i] = static_cast<int32_t>(bits);
   }
   return tokens;

@@ -55,8 +55,8 @@ absl::string_view Query::Bytes(int column) const {
 }
 
 void Query::Bind(int index, absl::string_view value) {
-  sqlite3_bind_text64(statement_.handle(), index, value.empty() ? "" : value.data(), value.size(), SQLITE_STATIC,
-                      SQLITE_UTF8);
+  sqlite3_bind_text64(statement_.handle(), index, value.empty() ? "" : value.data(), value.size(),
+                      SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void Query::Bind(int index, BlobView value) {
@@ -78,7 +78,8 @@ void Query::Bind(int index, NullableId id) {
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& uri, const std::string& path,
                                                          int flags) {
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(uri.c_str(), &handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(uri.c_str(), &handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
   if (handle == nullptr) return absl::ResourceExhaustedError(absl::StrCat("no memory to open ", path));
   std::unique_ptr<Database> database(new Database(handle, path));
   sqlite3_extended_result_codes(handle, 1);
@@ -96,8 +97,8 @@ absl::Status Database::Execute(const std::string& sql) {
 
 absl::StatusOr<Statement> Database::Prepare(absl::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                      &statement, nullptr);
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return LastError();
   return Statement(this, statement);
 }
@@ -133,22 +134,25 @@ absl::Status Database::LastError() {
   const int system_error = sqlite3_system_errno(handle_);
   std::string message = sqlite3_errmsg(handle_);
   if (NoRoom(code, system_error)) {
-    return Error(absl::StatusCode::kResourceExhausted, Reason::kDatabaseFull,
-                 absl::StrCat("no room to write ", path_,
-                              ": nothing of this change was kept, all earlier ones are; free space on its disk"));
+    return Error(
+        absl::StatusCode::kResourceExhausted, Reason::kDatabaseFull,
+        absl::StrCat("no room to write ", path_,
+                     ": nothing of this change was kept, all earlier ones are; free space on its disk"));
   }
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: {
       const std::string damage = FirstDamage();
-      return Error(absl::StatusCode::kDataLoss, Reason::kDatabaseCorrupt,
-                   absl::StrCat(path_, " is damaged (", damage.empty() ? message : damage,
-                                "): restore a backup, or see what is left with `sprint db check ", path_, "`"));
+      return Error(
+          absl::StatusCode::kDataLoss, Reason::kDatabaseCorrupt,
+          absl::StrCat(path_, " is damaged (", damage.empty() ? message : damage,
+                       "): restore a backup, or see what is left with `sprint db check ", path_, "`"));
     }
     case SQLITE_READONLY:
       return Error(absl::StatusCode::kFailedPrecondition, Reason::kDatabaseReadOnly,
-                   absl::StrCat(path_, " cannot be written: the file, its folder or its disk is read-only; make it "
-                                       "writable or name another database"));
+                   absl::StrCat(path_,
+                                " cannot be written: the file, its folder or its disk is read-only; make it "
+                                "writable or name another database"));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return absl::UnavailableError(absl::StrCat(path_, " is locked by another connection for longer than ",

@@ -99,7 +99,8 @@ class Query {
 class Database {
  public:
   // `uri` may carry SQLite's URI parameters; `path` is what messages name. `flags` are SQLITE_OPEN_*.
-  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& uri, const std::string& path, int flags);
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& uri, const std::string& path,
+                                                        int flags);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

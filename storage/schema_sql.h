@@ -1,0 +1,12 @@
+// The SQL text of the migrations. Released text is frozen: a change is a new step.
+#ifndef SPRINT_STORAGE_SCHEMA_SQL_H_
+#define SPRINT_STORAGE_SCHEMA_SQL_H_
+
+namespace sprint {
+
+extern const char kTables1[];
+extern const char kViews1[];
+
+}  // namespace sprint
+
+#endif  // SPRINT_STORAGE_SCHEMA_SQL_H_
