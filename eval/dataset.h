@@ -12,9 +12,9 @@
 namespace sprint {
 
 struct Problem {
-  std::string id;        // unique in the dataset
+  std::string id;  // unique in the dataset
   std::string question;
-  std::string gold;      // the right answer, as the dataset writes it
+  std::string gold;  // the right answer, as the dataset writes it
   std::string subject;
   std::string level;
 };
@@ -28,10 +28,10 @@ struct DatasetFields {
 };
 
 struct DatasetOptions {
-  DatasetFields fields;
-  std::vector<std::string> ids;  // keep these only, in the dataset's order; all must exist
-  int64_t offset = 0;            // after `ids`: skip so many rows,
-  int64_t limit = 0;             // keep so many; 0: all
+  DatasetFields fields = {};
+  std::vector<std::string> ids = {};  // keep these only, in the dataset's order; all must exist
+  int64_t offset = 0;                 // after `ids`: skip so many rows,
+  int64_t limit = 0;                  // keep so many; 0: all
 };
 
 // Numbers, booleans and strings are taken for any field; a row without an id gets its line number.

@@ -17,16 +17,16 @@ namespace sprint {
 inline constexpr int32_t kJudgeVersion = 1;
 
 struct Extraction {
-  std::string answer;     // empty: nothing found
-  std::string rule;       // "boxed", "hashes", "answer_is", "last_number", "none"
-  size_t begin = 0;       // where it stands in the text, bytes
+  std::string answer;  // empty: nothing found
+  std::string rule;    // "boxed", "hashes", "answer_is", "last_number", "none"
+  size_t begin = 0;    // where it stands in the text, bytes
   size_t end = 0;
 };
 
 struct Verdict {
   bool correct = false;
   Extraction extraction;
-  std::string reason;     // one line: "18 = 18", "nothing extracted", "17 differs from 18"
+  std::string reason;  // one line: "18 = 18", "nothing extracted", "17 differs from 18"
 };
 
 // Pure and thread-safe; linear in the text, whatever the text.

@@ -16,7 +16,7 @@ namespace sprint {
 
 struct PromptOptions {
   ChatFormat format = ChatFormat::kRaw;
-  std::string system;
+  std::string system = "";
   std::string user_template = "{question}";  // must contain {question}
 };
 

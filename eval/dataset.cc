@@ -1,0 +1,209 @@
+#include "eval/dataset.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status.h"
+
+namespace sprint {
+namespace {
+
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+absl::Status Bad(absl::string_view where, absl::string_view message) {
+  return Error(absl::StatusCode::kInvalidArgument, Reason::kDatasetInvalid,
+               absl::StrCat(where, ": ", message));
+}
+
+// One row: its fields in the order written, scalars as text. nullopt: null, a list or an object.
+struct Row {
+  std::vector<std::pair<std::string, std::optional<std::string>>> fields;
+
+  const std::optional<std::string>* Find(const std::string& name) const {
+    for (const auto& [field, value] : fields) {
+      if (field == name) return &value;
+    }
+    return nullptr;
+  }
+  std::string Names() const {
+    std::string names;
+    for (const auto& [field, value] : fields) absl::StrAppend(&names, names.empty() ? "" : ", ", field);
+    return names.empty() ? "none" : names;
+  }
+};
+
+// Takes the parser's events, so that a number keeps the digits it was written with and what is
+// nested costs no memory.
+class RowHandler : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  const Row& row() const { return row_; }
+  bool is_object() const { return is_object_; }
+  const std::string& error() const { return error_; }
+
+  bool null() override { return Put(std::nullopt); }
+  bool boolean(bool value) override { return Put(value ? "true" : "false"); }
+  bool number_integer(int64_t value) override { return Put(absl::StrCat(value)); }
+  bool number_unsigned(uint64_t value) override { return Put(absl::StrCat(value)); }
+  bool number_float(double, const std::string& written) override { return Put(written); }
+  bool string(std::string& value) override { return Put(value); }
+  bool binary(binary_t&) override { return false; }  // JSON text has none
+  bool start_object(size_t) override {
+    if (depth_ == 0) is_object_ = true;
+    return Enter();
+  }
+  bool start_array(size_t) override { return Enter(); }
+  bool end_object() override { return Leave(); }
+  bool end_array() override { return Leave(); }
+  bool key(std::string& name) override {
+    if (depth_ == 1) name_ = name;
+    return true;
+  }
+  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) override {
+    error_ = absl::StrCat("not JSON at column ", position);
+    return false;
+  }
+
+ private:
+  bool Put(std::optional<std::string> value) {
+    if (depth_ != 1 || !is_object_) return true;
+    if (row_.Find(name_) != nullptr) {
+      error_ = absl::StrCat("the field \"", name_, "\" is given twice");
+      return false;
+    }
+    row_.fields.emplace_back(name_, std::move(value));
+    return true;
+  }
+  bool Enter() {
+    const bool fine = Put(std::nullopt);
+    ++depth_;
+    return fine;
+  }
+  bool Leave() {
+    --depth_;
+    return true;
+  }
+
+  Row row_;
+  std::string name_;
+  std::string error_;
+  size_t depth_ = 0;
+  bool is_object_ = false;
+};
+
+absl::StatusOr<Row> ParseRow(absl::string_view line, absl::string_view where) {
+  RowHandler handler;
+  try {
+    if (nlohmann::json::sax_parse(line.begin(), line.end(), &handler)) {
+      if (!handler.is_object()) return Bad(where, "a row is a JSON object, one a line");
+      return handler.row();
+    }
+  } catch (const std::exception& e) {
+    return Bad(where, absl::StrCat("not JSON: ", e.what()));
+  }
+  return Bad(where, handler.error().empty() ? std::string("not JSON") : handler.error());
+}
+
+// The text of a field that a row may lack.
+std::string Optional(const Row& row, const std::string& field) {
+  const std::optional<std::string>* value = row.Find(field);
+  return value == nullptr || !value->has_value() ? std::string() : **value;
+}
+
+// The text of a field that a row must have.
+absl::StatusOr<std::string> Required(const Row& row, const std::string& field, absl::string_view role,
+                                     absl::string_view where) {
+  const std::optional<std::string>* value = row.Find(field);
+  if (value == nullptr) {
+    return Bad(where, absl::StrCat("no field \"", field, "\" for the ", role, "; the row has: ", row.Names(),
+                                   "; name another with dataset.", role, "_field"));
+  }
+  if (!value->has_value()) {
+    return Bad(where, absl::StrCat("the ", role, " (field \"", field, "\") is no text or number"));
+  }
+  if (absl::StripAsciiWhitespace(**value).empty()) {
+    return Bad(where, absl::StrCat("the ", role, " (field \"", field, "\") is empty"));
+  }
+  return **value;
+}
+
+absl::StatusOr<Problem> ToProblem(const Row& row, const DatasetFields& fields, int64_t line,
+                                  absl::string_view where) {
+  Problem problem;
+  problem.id = Optional(row, fields.id);
+  SPRINT_ASSIGN_OR_RETURN(problem.question, Required(row, fields.question, "question", where));
+  SPRINT_ASSIGN_OR_RETURN(problem.gold, Required(row, fields.answer, "answer", where));
+  problem.subject = Optional(row, fields.subject);
+  problem.level = Optional(row, fields.level);
+  if (problem.id.empty()) problem.id = absl::StrCat(line);
+  return problem;
+}
+
+absl::StatusOr<std::vector<Problem>> ReadRows(absl::string_view text, const std::string& file_name,
+                                              const DatasetFields& fields) {
+  std::vector<Problem> problems;
+  std::map<std::string, int64_t> line_of;
+  if (absl::StartsWith(text, kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  for (int64_t line = 1; !text.empty(); ++line) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const absl::string_view content = absl::StripAsciiWhitespace(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (content.empty()) continue;
+    const std::string where = absl::StrCat(file_name, ":", line);
+    SPRINT_ASSIGN_OR_RETURN(const Row row, ParseRow(content, where));
+    SPRINT_ASSIGN_OR_RETURN(Problem problem, ToProblem(row, fields, line, where));
+    const auto [it, is_new] = line_of.emplace(problem.id, line);
+    if (!is_new) {
+      return Bad(where,
+                 absl::StrCat("the id \"", problem.id, "\" is line ", it->second, "'s too; ids are unique"));
+    }
+    problems.push_back(std::move(problem));
+  }
+  if (problems.empty()) return Bad(file_name, "the dataset holds no rows");
+  return problems;
+}
+
+absl::StatusOr<std::vector<Problem>> KeepIds(std::vector<Problem> problems,
+                                             const std::vector<std::string>& ids,
+                                             const std::string& file_name) {
+  if (ids.empty()) return problems;
+  std::set<std::string> wanted(ids.begin(), ids.end());
+  std::vector<Problem> kept;
+  for (Problem& problem : problems) {
+    if (wanted.erase(problem.id) > 0) kept.push_back(std::move(problem));
+  }
+  if (wanted.empty()) return kept;
+  return Bad(file_name,
+             absl::StrCat("no row has the id \"", *wanted.begin(), "\"",
+                          wanted.size() > 1 ? absl::StrCat(" (and ", wanted.size() - 1, " more)") : ""));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Problem>> ParseDataset(absl::string_view text, const std::string& file_name,
+                                                  const DatasetOptions& options) {
+  if (options.offset < 0 || options.limit < 0) return Bad(file_name, "offset and limit cannot be negative");
+  SPRINT_ASSIGN_OR_RETURN(std::vector<Problem> problems, ReadRows(text, file_name, options.fields));
+  SPRINT_ASSIGN_OR_RETURN(problems, KeepIds(std::move(problems), options.ids, file_name));
+  const int64_t rows = static_cast<int64_t>(problems.size());
+  if (options.offset >= rows) {
+    return Bad(file_name, absl::StrCat("offset ", options.offset, " leaves none of ", rows, " rows"));
+  }
+  problems.erase(problems.begin(), problems.begin() + options.offset);
+  if (options.limit > 0 && options.limit < rows - options.offset) problems.resize(options.limit);
+  return problems;
+}
+
+absl::StatusOr<std::vector<Problem>> ReadDataset(const std::string& path, const DatasetOptions& options) {
+  SPRINT_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  return ParseDataset(text, path, options);
+}
+
+}  // namespace sprint
