@@ -34,17 +34,17 @@ struct SequenceRequest {
 
 struct SequenceResult {
   SequenceId id = 0;
-  std::vector<int32_t> tokens;      // generated, the stop token included
-  std::vector<float> logprobs;      // natural log of each token's probability, same length
+  std::vector<int32_t> tokens;  // generated, the stop token included
+  std::vector<float> logprobs;  // natural log of each token's probability, same length
   FinishReason finish = FinishReason::kStop;
 };
 
 struct StepStats {
   int64_t steps = 0;
-  int64_t tokens = 0;            // computed, prompt and generated
+  int64_t tokens = 0;  // computed, prompt and generated
   int64_t generated = 0;
   int64_t gemm_calls = 0;
-  int64_t running = 0;           // sequences in the last step
+  int64_t running = 0;  // sequences in the last step
   int64_t peak_kv_tokens = 0;
 };
 

@@ -17,12 +17,12 @@ namespace sprint {
 
 struct TorchEngineOptions {
   Dtype dtype = Dtype::kF32;
-  std::string device = "auto";     // "cpu", "cuda", "cuda:1"; auto: CUDA when libtorch has a usable one
-  int threads = 0;                 // CPU threads; 0: all the process may use
-  int max_sequences = 64;          // running at once
-  int max_tokens_per_step = 512;   // prompt chunks fill a step up to this
-  int64_t memory_bytes = 0;        // for weights, K/V and activations; 0: from the machine
-  bool self_test = true;           // the mask's start-up test
+  std::string device = "auto";    // "cpu", "cuda", "cuda:1"; auto: CUDA when libtorch has a usable one
+  int threads = 0;                // CPU threads; 0: all the process may use
+  int max_sequences = 64;         // running at once
+  int max_tokens_per_step = 512;  // prompt chunks fill a step up to this
+  int64_t memory_bytes = 0;       // for weights, K/V and activations; 0: from the machine
+  bool self_test = true;          // the mask's start-up test
 };
 
 // Loads weights (decoded to the dtype), measures the row tile, runs the self-test.
@@ -34,9 +34,9 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
 
 // For parity tests and the self-test: a whole prompt in one go.
 struct ForwardResult {
-  std::vector<float> logits;                 // [tokens, vocab], row-major
-  std::vector<std::vector<float>> hidden;    // per layer boundary 0..layers: [tokens, hidden], the
-                                             // last after the final norm, as transformers'
+  std::vector<float> logits;               // [tokens, vocab], row-major
+  std::vector<std::vector<float>> hidden;  // per layer boundary 0..layers: [tokens, hidden], the
+                                           // last after the final norm, as transformers'
 };
 absl::StatusOr<ForwardResult> Forward(Engine& torch_engine, absl::Span<const int32_t> tokens, const Arm& arm,
                                       bool want_hidden);

@@ -1,0 +1,50 @@
+#include "worker/engine/aligned_buffer.h"
+
+#include <sys/mman.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace sprint {
+namespace {
+constexpr int64_t kHugePage = int64_t{2} << 20;
+}  // namespace
+
+absl::StatusOr<AlignedBuffer> AlignedBuffer::Create(int64_t bytes) {
+  AlignedBuffer buffer;
+  if (bytes <= 0) return buffer;
+  void* data = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) {
+    return Error(absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
+                 absl::StrCat("the operating system refused ", bytes >> 20, " MiB of memory for the engine"));
+  }
+  if (bytes >= kHugePage) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+  buffer.data_ = data;
+  buffer.bytes_ = bytes;
+  return buffer;
+}
+
+AlignedBuffer::~AlignedBuffer() { Release(); }
+
+AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
+  if (this != &other) {
+    Release();
+    data_ = std::exchange(other.data_, nullptr);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  return *this;
+}
+
+void AlignedBuffer::Release() {
+  if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes_));
+  data_ = nullptr;
+  bytes_ = 0;
+}
+
+}  // namespace sprint

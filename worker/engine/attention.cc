@@ -1,0 +1,207 @@
+#include "worker/engine/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "worker/engine/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "worker/engine/attention.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "worker/engine/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sprint {
+namespace HWY_NAMESPACE {
+
+// Query vectors that share a loaded K/V vector, and value vectors kept in registers beside them.
+constexpr int kQueries = 4;
+constexpr int kValueVectors = 2;
+
+// Scores of N query vectors against one block: scores[j][t] = scale * sum over i of q[j][i] K[i][t].
+template <int N, typename T>
+HWY_INLINE void ScoreBlock(int64_t dim, const float* const* q, const T* k, float scale,
+                           float* const* scores) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t t = 0; t < kBlockTokens; t += 2 * lanes) {
+    VecF a[N], b[N];
+    for (int j = 0; j < N; ++j) a[j] = b[j] = hn::Zero(d);
+    for (int64_t i = 0; i < dim; ++i) {
+      const VecF ka = LoadF32(d, k + i * kBlockTokens + t);
+      const VecF kb = LoadF32(d, k + i * kBlockTokens + t + lanes);
+      for (int j = 0; j < N; ++j) {
+        const VecF x = hn::Set(d, q[j][i]);
+        a[j] = hn::MulAdd(x, ka, a[j]);
+        b[j] = hn::MulAdd(x, kb, b[j]);
+      }
+    }
+    const VecF s = hn::Set(d, scale);
+    for (int j = 0; j < N; ++j) {
+      hn::StoreU(hn::Mul(a[j], s), d, scores[j] + t);
+      hn::StoreU(hn::Mul(b[j], s), d, scores[j] + t + lanes);
+    }
+  }
+}
+
+// sums[j][i] += sum over t in [begin, end) of p[j][t] V[t][i], for W vectors of i from `i0` on.
+template <int N, int W, typename T>
+HWY_INLINE void AddValues(int64_t dim, int64_t i0, const float* const* p, const T* v, int64_t begin,
+                          int64_t end, float* const* sums) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  VecF acc[N][W];
+  for (int j = 0; j < N; ++j) {
+    for (int w = 0; w < W; ++w) acc[j][w] = hn::LoadU(d, sums[j] + i0 + w * lanes);
+  }
+  for (int64_t t = begin; t < end; ++t) {
+    VecF value[W];
+    for (int w = 0; w < W; ++w) value[w] = LoadF32(d, v + t * dim + i0 + w * lanes);
+    for (int j = 0; j < N; ++j) {
+      const VecF x = hn::Set(d, p[j][t]);
+      for (int w = 0; w < W; ++w) acc[j][w] = hn::MulAdd(x, value[w], acc[j][w]);
+    }
+  }
+  for (int j = 0; j < N; ++j) {
+    for (int w = 0; w < W; ++w) hn::StoreU(acc[j][w], d, sums[j] + i0 + w * lanes);
+  }
+}
+
+// Turns scores of positions [start, start + n) into exponentials: what lies outside [low, high]
+// becomes 0. Returns one over their sum. `n` is a whole number of blocks.
+HWY_INLINE float Exponentials(float* scores, int64_t start, int64_t n, int64_t low, int64_t high) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const float none = -std::numeric_limits<float>::infinity();
+  std::fill(scores, scores + (low - start), none);
+  std::fill(scores + (high + 1 - start), scores + n, none);
+  VecF top = hn::Set(d, none);
+  for (int64_t t = 0; t < n; t += lanes) top = hn::Max(top, hn::LoadU(d, scores + t));
+  top = hn::MaxOfLanes(d, top);
+  // Lane t % kBlockTokens of the sum belongs to a position's place in its block.
+  float lane_sums[kBlockTokens] = {};
+  for (int64_t t = 0; t < n; t += lanes) {
+    const VecF e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + t), top));
+    hn::StoreU(e, d, scores + t);
+    float* sum = lane_sums + t % kBlockTokens;
+    hn::StoreU(hn::Add(hn::LoadU(d, sum), e), d, sum);
+  }
+  VecF sum = hn::LoadU(d, lane_sums);
+  for (int64_t t = lanes; t < kBlockTokens; t += lanes) sum = hn::Add(sum, hn::LoadU(d, lane_sums + t));
+  return 1.0f / hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// N query vectors (consecutive among the tile's rows x group) from `first` on.
+template <int N, typename T>
+void AttendQueries(const AttentionShape& shape, const AttentionTile<T>& tile, int64_t first,
+                   AttentionScratch& scratch) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t dim = shape.padded_dim();
+  const auto position = [&](int64_t query) { return tile.first_position + query / shape.group; };
+  const auto low = [&](int64_t p) {
+    return shape.window > 0 ? std::max<int64_t>(0, p - shape.window + 1) : 0;
+  };
+  const int64_t first_block = low(position(first)) / kBlockTokens;
+  const int64_t last = position(first + N - 1);
+  const int64_t last_block = last / kBlockTokens;
+  const int64_t start = first_block * kBlockTokens;
+  const int64_t span = (last_block + 1 - first_block) * kBlockTokens;
+  scratch.scores.resize(std::max<size_t>(scratch.scores.size(), static_cast<size_t>(N * span)));
+  scratch.sums.resize(std::max<size_t>(scratch.sums.size(), static_cast<size_t>(N * dim)));
+
+  const float* q[N];
+  float* scores[N];
+  float* sums[N];
+  float inverse[N];
+  for (int j = 0; j < N; ++j) {
+    const int64_t query = first + j;
+    q[j] = tile.q + query / shape.group * tile.q_stride + query % shape.group * shape.head_dim;
+    scores[j] = scratch.scores.data() + j * span;
+    sums[j] = scratch.sums.data() + j * dim;
+    std::fill(sums[j], sums[j] + dim, 0.0f);
+  }
+  const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
+  const int64_t head_offset = tile.kv_head * shape.head_block();
+  float* at[N];
+  for (int64_t b = first_block; b <= last_block; ++b) {
+    for (int j = 0; j < N; ++j) at[j] = scores[j] + (b - first_block) * kBlockTokens;
+    ScoreBlock<N>(shape.head_dim, q, tile.k + tile.blocks[b] * shape.block() + head_offset, scale, at);
+  }
+  for (int j = 0; j < N; ++j) {
+    const int64_t p = position(first + j);
+    inverse[j] = Exponentials(scores[j], start, span, low(p), p);
+  }
+  for (int64_t b = first_block; b <= last_block; ++b) {
+    for (int j = 0; j < N; ++j) at[j] = scores[j] + (b - first_block) * kBlockTokens;
+    const T* v = tile.v + tile.blocks[b] * shape.block() + head_offset;
+    // Slots beyond the last query's position hold another sequence's leavings, or nothing.
+    const int64_t begin = std::max<int64_t>(0, low(position(first)) - b * kBlockTokens);
+    const int64_t end = std::min(kBlockTokens, last + 1 - b * kBlockTokens);
+    int64_t i = 0;
+    for (; i + kValueVectors * lanes <= dim; i += kValueVectors * lanes) {
+      AddValues<N, kValueVectors>(dim, i, at, v, begin, end, sums);
+    }
+    for (; i < dim; i += lanes) AddValues<N, 1>(dim, i, at, v, begin, end, sums);
+  }
+  for (int j = 0; j < N; ++j) {
+    const int64_t query = first + j;
+    T* out = tile.out + query / shape.group * tile.out_stride + query % shape.group * shape.head_dim;
+    const VecF s = hn::Set(d, inverse[j]);
+    int64_t i = 0;
+    for (; i + lanes <= shape.head_dim; i += lanes)
+      StoreF32(d, hn::Mul(hn::LoadU(d, sums[j] + i), s), out + i);
+    if (i < shape.head_dim) StoreTail(d, hn::Mul(hn::LoadU(d, sums[j] + i), s), out + i, shape.head_dim - i);
+  }
+}
+
+template <typename T>
+void AttendImpl(const AttentionShape& shape, const AttentionTile<T>& tile, AttentionScratch& scratch) {
+  const int64_t queries = tile.rows * shape.group;
+  int64_t i = 0;
+  for (; i + kQueries <= queries; i += kQueries) AttendQueries<kQueries>(shape, tile, i, scratch);
+  switch (queries - i) {
+    case 3:
+      AttendQueries<3>(shape, tile, i, scratch);
+      break;
+    case 2:
+      AttendQueries<2>(shape, tile, i, scratch);
+      break;
+    case 1:
+      AttendQueries<1>(shape, tile, i, scratch);
+      break;
+    default:
+      break;
+  }
+}
+
+void AttendF32(const AttentionShape& s, const AttentionTile<float>& t, AttentionScratch& m) {
+  AttendImpl(s, t, m);
+}
+void AttendBf16(const AttentionShape& s, const AttentionTile<Bf16>& t, AttentionScratch& m) {
+  AttendImpl(s, t, m);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sprint
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sprint {
+
+HWY_EXPORT(AttendF32);
+HWY_EXPORT(AttendBf16);
+
+void Attend(const AttentionShape& shape, const AttentionTile<float>& tile, AttentionScratch& scratch) {
+  HWY_DYNAMIC_DISPATCH(AttendF32)(shape, tile, scratch);
+}
+void Attend(const AttentionShape& shape, const AttentionTile<Bf16>& tile, AttentionScratch& scratch) {
+  HWY_DYNAMIC_DISPATCH(AttendBf16)(shape, tile, scratch);
+}
+
+int64_t AttentionTileRows(const AttentionShape& shape) { return std::max<int64_t>(1, 16 / shape.group); }
+
+}  // namespace sprint
+#endif  // HWY_ONCE

@@ -1,0 +1,416 @@
+// The step on the CPU: libtorch's GEMM with our own kernels around it.
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "worker/engine/attention.h"
+#include "worker/engine/gemm.h"
+#include "worker/engine/kernels.h"
+#include "worker/engine/parallel.h"
+#include "worker/engine/rope.h"
+#include "worker/engine/runner.h"
+
+namespace sprint {
+namespace {
+
+// Work of about this many elements is worth handing to another thread.
+constexpr int64_t kElementsPerTask = 16384;
+
+int64_t RowsPerTask(int64_t width) {
+  return std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, width));
+}
+
+// T is how weights, GEMM operands and K/V are stored; the residual stream is f32.
+template <typename T>
+class CpuRunner : public Runner {
+ public:
+  CpuRunner(const ModelConfig& config, LoadedWeights weights, const RunnerOptions& options)
+      : config_(config),
+        options_(options),
+        weights_(std::move(weights)),
+        gemm_(options.threads),
+        rope_(config.rope, config.head_dim),
+        scratch_(static_cast<size_t>(options.threads)) {
+    shape_.kv_heads = config.kv_heads;
+    shape_.group = config.heads / config.kv_heads;
+    shape_.head_dim = config.head_dim;
+    shape_.window = config.sliding_window;
+    q_dim_ = static_cast<int64_t>(config.heads) * config.head_dim;
+    kv_dim_ = static_cast<int64_t>(config.kv_heads) * config.head_dim;
+  }
+
+  absl::Status Prepare();
+
+  int64_t KvBlockBytes() const override {
+    return 2 * config_.layers * shape_.block() * static_cast<int64_t>(sizeof(T));
+  }
+  int64_t ActivationBytes() const override {
+    int64_t bytes = 0;
+    for (const AlignedBuffer* buffer :
+         {&residual_, &normed_, &qkv_, &q_, &attended_, &delta_, &gate_up_, &act_, &head_in_, &logits_}) {
+      bytes += buffer->bytes();
+    }
+    return bytes;
+  }
+  absl::Status AllocateKv(int64_t blocks) override;
+  absl::Status Run(const StepBatch& batch, StepOutput* output) override;
+  absl::Status ZeroOutputColumns(int32_t layer, int64_t first, int64_t last) override;
+  void RestoreOutputProjection() override { zeroed_.reset(); }
+  int64_t gemm_calls() const override { return gemm_.calls(); }
+  std::string Describe() const override {
+    return absl::StrCat("cpu ", kernels::Target(), ", ", DescribeTorchLibraries(), ", ",
+                        DtypeName(std::is_same_v<T, float> ? Dtype::kF32 : Dtype::kBF16), ", threads ",
+                        options_.threads, ", ", gemm_.Describe());
+  }
+
+ private:
+  struct Zeroed {
+    int32_t layer;
+    Matrix o;
+  };
+  // body(row) for each row, in tasks of a size that suits rows of `width` elements.
+  template <typename Body>
+  void ForRows(int64_t rows, int64_t width, const Body& body) {
+    ParallelFor(options_.threads, rows, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) body(row);
+    });
+  }
+  float* Residual(int64_t row) { return residual_.as<float>() + row * config_.hidden; }
+
+  void Embed(const StepBatch& batch);
+  void Layer(int32_t layer, const StepBatch& batch);
+  void Norm(const std::vector<float>& weight, int64_t rows);
+  // residual += delta (+ bias), then the norm that comes next.
+  void AddAndNorm(const std::vector<float>& bias, const std::vector<float>& norm, int64_t rows);
+  void ProjectHeads(int32_t layer, const StepBatch& batch);
+  void Attention(int32_t layer, const StepBatch& batch);
+  void Gate(int32_t layer, const StepBatch& batch);
+  void Mlp(const LayerWeights& layer, int64_t rows);
+  void KeepHidden(const StepBatch& batch, bool normed, StepOutput* output);
+  void Head(const StepBatch& batch, StepOutput* output);
+
+  const ModelConfig& config_;
+  const RunnerOptions options_;
+  const LoadedWeights weights_;
+  Gemm gemm_;
+  RopeTable rope_;
+  AttentionShape shape_;
+  int64_t q_dim_ = 0;
+  int64_t kv_dim_ = 0;
+  std::optional<Zeroed> zeroed_;
+  std::vector<AttentionScratch> scratch_;
+  // Per row of the step: its position and its sequence (index in the batch).
+  std::vector<int64_t> positions_;
+  std::vector<const StepSequence*> owners_;
+
+  AlignedBuffer residual_;        // f32 [rows, hidden]
+  AlignedBuffer normed_;          // T [rows, hidden]
+  AlignedBuffer qkv_;             // T [rows, q + 2 kv]
+  AlignedBuffer q_;               // f32 [rows, q], rotated
+  AlignedBuffer attended_;        // T [rows, q]
+  AlignedBuffer delta_;           // T [rows, hidden]
+  AlignedBuffer gate_up_;         // T [rows, 2 intermediate]
+  AlignedBuffer act_;             // T [rows, intermediate]
+  AlignedBuffer head_in_;         // T [logit rows, hidden]
+  AlignedBuffer logits_;          // T [logit rows, vocab]
+  std::vector<AlignedBuffer> k_;  // per layer: T [blocks, shape_.block()]
+  std::vector<AlignedBuffer> v_;
+};
+
+template <typename T>
+absl::Status CpuRunner<T>::Prepare() {
+  const LayerWeights& first = weights_.layers.front();
+  for (const Matrix* matrix : {&first.qkv, &first.o, &first.gate_up, &first.down}) {
+    SPRINT_RETURN_IF_ERROR(gemm_.Measure(*matrix, options_.max_rows));
+  }
+  SPRINT_RETURN_IF_ERROR(gemm_.Measure(weights_.head(), options_.max_logit_rows));
+  const int64_t rows = gemm_.PaddedRows(options_.max_rows);
+  const int64_t logit_rows = gemm_.PaddedRows(options_.max_logit_rows);
+  const int64_t size = sizeof(T);
+  const std::pair<AlignedBuffer*, int64_t> buffers[] = {
+      {&residual_, rows * config_.hidden * 4},
+      {&normed_, rows * config_.hidden * size},
+      {&qkv_, rows * (q_dim_ + 2 * kv_dim_) * size},
+      {&q_, rows * q_dim_ * 4},
+      {&attended_, rows * q_dim_ * size},
+      {&delta_, rows * config_.hidden * size},
+      {&gate_up_, rows * 2 * config_.intermediate * size},
+      {&act_, rows * config_.intermediate * size},
+      {&head_in_, logit_rows * config_.hidden * size},
+      {&logits_, logit_rows * config_.vocab * size},
+  };
+  for (const auto& [buffer, bytes] : buffers) {
+    SPRINT_ASSIGN_OR_RETURN(*buffer, AlignedBuffer::Create(bytes));
+  }
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status CpuRunner<T>::AllocateKv(int64_t blocks) {
+  for (int32_t layer = 0; layer < config_.layers; ++layer) {
+    for (std::vector<AlignedBuffer>* pool : {&k_, &v_}) {
+      SPRINT_ASSIGN_OR_RETURN(AlignedBuffer buffer, AlignedBuffer::Create(blocks * shape_.block() *
+                                                                          static_cast<int64_t>(sizeof(T))));
+      pool->push_back(std::move(buffer));
+    }
+  }
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status CpuRunner<T>::ZeroOutputColumns(int32_t layer, int64_t first, int64_t last) {
+  const Matrix& o = weights_.layers[static_cast<size_t>(layer)].o;
+  SPRINT_ASSIGN_OR_RETURN(Matrix copy, NewMatrix(o.rows, o.cols, o.dtype));
+  std::copy_n(o.data.template as<T>(), o.rows * o.cols, copy.data.template as<T>());
+  for (int64_t row = 0; row < o.rows; ++row) {
+    std::fill(copy.data.template as<T>() + row * o.cols + first,
+              copy.data.template as<T>() + row * o.cols + last, T{});
+  }
+  zeroed_.emplace(Zeroed{layer, std::move(copy)});
+  return absl::OkStatus();
+}
+
+template <typename T>
+absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
+  *output = StepOutput{};
+  if (batch.rows() == 0) return absl::OkStatus();
+  SetTorchThreads(options_.threads);
+  try {
+    positions_.clear();
+    owners_.clear();
+    for (const StepSequence& sequence : batch.sequences) {
+      for (int64_t i = 0; i < sequence.rows; ++i) {
+        positions_.push_back(sequence.first_position + i);
+        owners_.push_back(&sequence);
+      }
+      rope_.Grow(sequence.first_position + sequence.rows);
+    }
+    Embed(batch);
+    Norm(weights_.layers.front().attention_norm, batch.rows());
+    for (int32_t layer = 0; layer < config_.layers; ++layer) {
+      if (batch.want_hidden) KeepHidden(batch, /*normed=*/false, output);
+      Layer(layer, batch);
+    }
+    if (batch.want_hidden) KeepHidden(batch, /*normed=*/true, output);
+    Head(batch, output);
+  } catch (const std::exception& e) {
+    return absl::InternalError(
+        absl::StrCat("libtorch failed in a step of ", batch.rows(), " tokens: ", e.what()));
+  }
+  return absl::OkStatus();
+}
+
+template <typename T>
+void CpuRunner<T>::Embed(const StepBatch& batch) {
+  ForRows(batch.rows(), config_.hidden, [&](int64_t row) {
+    const T* from =
+        weights_.embedding.data.template as<T>() + batch.tokens[static_cast<size_t>(row)] * config_.hidden;
+    if constexpr (std::is_same_v<T, float>) {
+      std::copy_n(from, config_.hidden, Residual(row));
+    } else {
+      kernels::Bf16ToF32(from, config_.hidden, Residual(row));
+    }
+  });
+}
+
+template <typename T>
+void CpuRunner<T>::Norm(const std::vector<float>& weight, int64_t rows) {
+  ForRows(rows, config_.hidden, [&](int64_t row) {
+    kernels::RmsNorm(Residual(row), weight.data(), static_cast<float>(config_.rms_norm_eps), config_.hidden,
+                     normed_.as<T>() + row * config_.hidden);
+  });
+}
+
+template <typename T>
+void CpuRunner<T>::AddAndNorm(const std::vector<float>& bias, const std::vector<float>& norm, int64_t rows) {
+  ForRows(rows, 2 * config_.hidden, [&](int64_t row) {
+    kernels::AddRow(delta_.as<T>() + row * config_.hidden, bias.empty() ? nullptr : bias.data(),
+                    config_.hidden, Residual(row));
+    kernels::RmsNorm(Residual(row), norm.data(), static_cast<float>(config_.rms_norm_eps), config_.hidden,
+                     normed_.as<T>() + row * config_.hidden);
+  });
+}
+
+template <typename T>
+void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
+  const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
+  const int64_t rows = batch.rows();
+  gemm_.Multiply(weights.qkv, normed_.as<void>(), rows, qkv_.as<void>());
+  ProjectHeads(layer, batch);
+  Attention(layer, batch);
+  Gate(layer, batch);
+  const Matrix& o = zeroed_ && zeroed_->layer == layer ? zeroed_->o : weights.o;
+  gemm_.Multiply(o, attended_.as<void>(), rows, delta_.as<void>());
+  AddAndNorm(weights.o_bias, weights.mlp_norm, rows);
+  Mlp(weights, rows);
+  const bool last = layer + 1 == config_.layers;
+  AddAndNorm({}, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm,
+             rows);
+}
+
+template <typename T>
+void CpuRunner<T>::ProjectHeads(int32_t layer, const StepBatch& batch) {
+  const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
+  T* k = k_[static_cast<size_t>(layer)].template as<T>();
+  T* v = v_[static_cast<size_t>(layer)].template as<T>();
+  const int64_t dim = config_.head_dim;
+  const int64_t width = q_dim_ + 2 * kv_dim_;
+  const float* bias = weights.qkv_bias.empty() ? nullptr : weights.qkv_bias.data();
+  const auto project = [&](int64_t row, float* head) {
+    const int64_t position = positions_[static_cast<size_t>(row)];
+    const int32_t block = owners_[static_cast<size_t>(row)]->blocks[position / kBlockTokens];
+    const T* in = qkv_.as<T>() + row * width;
+    kernels::HeadTransform transform;
+    transform.head_dim = dim;
+    transform.eps = static_cast<float>(config_.rms_norm_eps);
+    transform.cos = rope_.Cos(position);
+    transform.sin = rope_.Sin(position);
+    const auto at = [&](int64_t offset) {
+      transform.bias = bias == nullptr ? nullptr : bias + offset;
+      return in + offset;
+    };
+    transform.norm_weight = weights.q_norm.empty() ? nullptr : weights.q_norm.data();
+    for (int64_t h = 0; h < config_.heads; ++h) {
+      const T* from = at(h * dim);
+      kernels::TransformHead(from, transform, q_.as<float>() + row * q_dim_ + h * dim);
+    }
+    transform.norm_weight = weights.k_norm.empty() ? nullptr : weights.k_norm.data();
+    for (int64_t h = 0; h < config_.kv_heads; ++h) {
+      const T* from = at(q_dim_ + h * dim);
+      kernels::TransformHead(from, transform, head);
+      StoreKey(shape_, head, position, h, block, k);
+    }
+    transform.norm_weight = nullptr;
+    transform.cos = transform.sin = nullptr;
+    for (int64_t h = 0; h < config_.kv_heads; ++h) {
+      const T* from = at(q_dim_ + kv_dim_ + h * dim);
+      kernels::TransformHead(from, transform, head);
+      StoreValue(shape_, head, position, h, block, v);
+    }
+  };
+  ParallelFor(options_.threads, batch.rows(), RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
+    std::vector<float> head(static_cast<size_t>(dim));
+    for (int64_t row = begin; row < end; ++row) project(row, head.data());
+  });
+}
+
+template <typename T>
+void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
+  const int64_t tile_rows = AttentionTileRows(shape_);
+  std::vector<AttentionTile<T>> tiles;
+  for (const StepSequence& sequence : batch.sequences) {
+    for (int64_t row = 0; row < sequence.rows; row += tile_rows) {
+      AttentionTile<T> tile;
+      tile.rows = std::min(tile_rows, sequence.rows - row);
+      tile.first_position = sequence.first_position + row;
+      tile.blocks = sequence.blocks;
+      tile.k = k_[static_cast<size_t>(layer)].template as<T>();
+      tile.v = v_[static_cast<size_t>(layer)].template as<T>();
+      tile.q_stride = tile.out_stride = q_dim_;
+      for (int64_t h = 0; h < config_.kv_heads; ++h) {
+        const int64_t at = (sequence.first_row + row) * q_dim_ + h * shape_.group * config_.head_dim;
+        tile.q = q_.as<float>() + at;
+        tile.out = attended_.as<T>() + at;
+        tile.kv_head = h;
+        tiles.push_back(tile);
+      }
+    }
+  }
+  // A tile of a short sequence is little work: several to a task.
+  const int64_t chunk =
+      std::max<int64_t>(1, std::min<int64_t>(8, static_cast<int64_t>(tiles.size()) / (4 * options_.threads)));
+  ParallelFor(options_.threads, static_cast<int64_t>(tiles.size()), chunk,
+              [&](int64_t begin, int64_t end, int thread) {
+                for (int64_t i = begin; i < end; ++i)
+                  Attend(shape_, tiles[static_cast<size_t>(i)], scratch_[static_cast<size_t>(thread)]);
+              });
+}
+
+template <typename T>
+void CpuRunner<T>::Gate(int32_t layer, const StepBatch& batch) {
+  for (const StepSequence& sequence : batch.sequences) {
+    if (sequence.arm == nullptr) continue;
+    for (const HeadEdit& edit : sequence.arm->edits()) {
+      if (edit.layer != layer) continue;
+      for (int64_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
+        T* head = attended_.as<T>() + row * q_dim_ + static_cast<int64_t>(edit.head) * config_.head_dim;
+        std::fill(head, head + config_.head_dim, T{});
+      }
+    }
+  }
+}
+
+template <typename T>
+void CpuRunner<T>::Mlp(const LayerWeights& layer, int64_t rows) {
+  gemm_.Multiply(layer.gate_up, normed_.as<void>(), rows, gate_up_.as<void>());
+  const int64_t n = config_.intermediate;
+  ForRows(rows, 4 * n,
+          [&](int64_t row) { kernels::SiluMul(gate_up_.as<T>() + row * 2 * n, n, act_.as<T>() + row * n); });
+  gemm_.Multiply(layer.down, act_.as<void>(), rows, delta_.as<void>());
+}
+
+template <typename T>
+void CpuRunner<T>::KeepHidden(const StepBatch& batch, bool normed, StepOutput* output) {
+  const int64_t n = batch.rows() * config_.hidden;
+  std::vector<float> hidden(static_cast<size_t>(n));
+  if (!normed) {
+    std::copy_n(residual_.as<float>(), n, hidden.data());
+  } else if constexpr (std::is_same_v<T, float>) {
+    std::copy_n(normed_.as<float>(), n, hidden.data());
+  } else {
+    kernels::Bf16ToF32(normed_.as<Bf16>(), n, hidden.data());
+  }
+  output->hidden.push_back(std::move(hidden));
+}
+
+template <typename T>
+void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
+  const int64_t total = static_cast<int64_t>(batch.logit_rows.size());
+  output->next.resize(static_cast<size_t>(total));
+  output->logprobs.resize(static_cast<size_t>(total));
+  if (batch.want_logits) output->logits.resize(static_cast<size_t>(total * config_.vocab));
+  for (int64_t first = 0; first < total; first += options_.max_logit_rows) {
+    const int64_t rows = std::min(options_.max_logit_rows, total - first);
+    for (int64_t i = 0; i < rows; ++i) {
+      std::copy_n(normed_.as<T>() + batch.logit_rows[static_cast<size_t>(first + i)] * config_.hidden,
+                  config_.hidden, head_in_.as<T>() + i * config_.hidden);
+    }
+    gemm_.Multiply(weights_.head(), head_in_.as<void>(), rows, logits_.as<void>());
+    ForRows(rows, 4 * static_cast<int64_t>(config_.vocab), [&](int64_t i) {
+      const T* logits = logits_.as<T>() + i * config_.vocab;
+      const kernels::Best best = kernels::ArgmaxLogSoftmax(logits, config_.vocab);
+      output->next[static_cast<size_t>(first + i)] = static_cast<int32_t>(best.index);
+      output->logprobs[static_cast<size_t>(first + i)] = best.logprob;
+      if (!batch.want_logits) return;
+      float* out = output->logits.data() + (first + i) * config_.vocab;
+      if constexpr (std::is_same_v<T, float>) {
+        std::copy_n(logits, config_.vocab, out);
+      } else {
+        kernels::Bf16ToF32(logits, config_.vocab, out);
+      }
+    });
+  }
+}
+
+template <typename T>
+absl::StatusOr<std::unique_ptr<Runner>> Make(const ModelConfig& config, LoadedWeights weights,
+                                             const RunnerOptions& options) {
+  auto runner = std::make_unique<CpuRunner<T>>(config, std::move(weights), options);
+  SPRINT_RETURN_IF_ERROR(runner->Prepare());
+  return std::unique_ptr<Runner>(std::move(runner));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Runner>> MakeCpuRunner(const ModelConfig& config, LoadedWeights weights,
+                                                      const RunnerOptions& options) {
+  return weights.embedding.dtype == Dtype::kF32 ? Make<float>(config, std::move(weights), options)
+                                                : Make<Bf16>(config, std::move(weights), options);
+}
+
+}  // namespace sprint

@@ -1,0 +1,221 @@
+#include "worker/engine/torch_engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "worker/engine/attention.h"
+#include "worker/engine/device.h"
+#include "worker/engine/memory_limit.h"
+#include "worker/engine/parallel.h"
+#include "worker/engine/runner.h"
+#include "worker/engine/scheduler.h"
+#include "worker/engine/self_test.h"
+#include "worker/engine/weights_loader.h"
+
+namespace sprint {
+namespace {
+
+// Without a limit of one's own, an engine takes this share of the free memory: two workers that
+// start together on one machine both fit.
+constexpr double kDefaultMemoryShare = 0.45;
+
+std::string Mib(int64_t bytes) { return absl::StrCat(bytes >> 20, " MiB"); }
+
+class TorchEngine : public Engine {
+ public:
+  TorchEngine(std::shared_ptr<const ModelFiles> model, std::unique_ptr<Runner> runner,
+              const SchedulerOptions& options)
+      : model_(std::move(model)),
+        runner_(std::move(runner)),
+        scheduler_(model_->config, options),
+        options_(options) {}
+
+  int Capacity() const override { return failed_.ok() ? scheduler_.Capacity() : 0; }
+  absl::Status Submit(SequenceRequest request) override { return scheduler_.Submit(std::move(request)); }
+  void Cancel(SequenceId id) override { scheduler_.Cancel(id); }
+  bool Idle() const override { return scheduler_.Idle(); }
+  const StepStats& stats() const override { return stats_; }
+  std::string NumericsDescription() const override { return runner_->Describe(); }
+  absl::StatusOr<std::vector<SequenceResult>> Step() override;
+
+  // Forward, with o_proj changed when `zero_columns` is not null.
+  absl::StatusOr<ForwardResult> RunWhole(absl::Span<const int32_t> tokens, const Arm& arm, bool want_hidden,
+                                         const HeadEdit* zero_columns);
+  absl::Status SelfTest();
+
+ private:
+  absl::Status ForwardChunks(absl::Span<const int32_t> tokens, const Arm& arm, bool want_hidden,
+                             const std::vector<int32_t>& blocks, ForwardResult* result);
+
+  const std::shared_ptr<const ModelFiles> model_;
+  const std::unique_ptr<Runner> runner_;
+  Scheduler scheduler_;
+  const SchedulerOptions options_;
+  StepStats stats_;
+  absl::Status failed_;
+  StepOutput output_;
+};
+
+absl::StatusOr<std::vector<SequenceResult>> TorchEngine::Step() {
+  SPRINT_RETURN_IF_ERROR(failed_);
+  const StepBatch& batch = scheduler_.Plan();
+  stats_.running = scheduler_.running();
+  if (batch.rows() == 0) return std::vector<SequenceResult>();
+  const int64_t calls = runner_->gemm_calls();
+  failed_ = runner_->Run(batch, &output_);
+  SPRINT_RETURN_IF_ERROR(failed_);
+  ++stats_.steps;
+  stats_.tokens += batch.rows();
+  stats_.generated += static_cast<int64_t>(batch.logit_rows.size());
+  stats_.gemm_calls += runner_->gemm_calls() - calls;
+  stats_.peak_kv_tokens = std::max(stats_.peak_kv_tokens, scheduler_.kv_tokens() + batch.rows());
+  return scheduler_.Commit(output_.next, output_.logprobs);
+}
+
+absl::StatusOr<ForwardResult> TorchEngine::RunWhole(absl::Span<const int32_t> tokens, const Arm& arm,
+                                                    bool want_hidden, const HeadEdit* zero_columns) {
+  const ModelConfig& config = model_->config;
+  SPRINT_RETURN_IF_ERROR(failed_);
+  SPRINT_RETURN_IF_ERROR(arm.CheckFits(config.layers, config.heads));
+  const int64_t n = static_cast<int64_t>(tokens.size());
+  if (n == 0 || n > config.context) {
+    return absl::InvalidArgumentError(absl::StrCat(n, " tokens; the model takes 1 to ", config.context));
+  }
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= config.vocab) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("token ", token, " is outside the vocabulary of ", config.vocab));
+    }
+  }
+  BlockPool& pool = scheduler_.pool();
+  const int64_t needed = (n + kBlockTokens - 1) / kBlockTokens;
+  if (!pool.Reserve(needed)) {
+    return Error(absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
+                 absl::StrCat("the engine's K/V memory has no room for ", n, " tokens now"));
+  }
+  std::vector<int32_t> blocks;
+  for (int64_t i = 0; i < needed; ++i) blocks.push_back(pool.Take());
+  ForwardResult result;
+  absl::Status status;
+  if (zero_columns != nullptr) {
+    const int64_t first = static_cast<int64_t>(zero_columns->head) * config.head_dim;
+    status = runner_->ZeroOutputColumns(zero_columns->layer, first, first + config.head_dim);
+  }
+  if (status.ok()) status = ForwardChunks(tokens, arm, want_hidden, blocks, &result);
+  runner_->RestoreOutputProjection();
+  for (const int32_t block : blocks) pool.Unref(block);
+  SPRINT_RETURN_IF_ERROR(status);
+  return result;
+}
+
+absl::Status TorchEngine::ForwardChunks(absl::Span<const int32_t> tokens, const Arm& arm, bool want_hidden,
+                                        const std::vector<int32_t>& blocks, ForwardResult* result) {
+  StepOutput output;
+  result->hidden.resize(want_hidden ? static_cast<size_t>(model_->config.layers) + 1 : 0);
+  for (size_t first = 0; first < tokens.size(); first += static_cast<size_t>(options_.max_tokens_per_step)) {
+    const auto chunk = tokens.subspan(first, static_cast<size_t>(options_.max_tokens_per_step));
+    StepBatch batch;
+    batch.tokens.assign(chunk.begin(), chunk.end());
+    batch.want_logits = true;
+    batch.want_hidden = want_hidden;
+    for (int64_t row = 0; row < batch.rows(); ++row) batch.logit_rows.push_back(row);
+    StepSequence sequence;
+    sequence.rows = batch.rows();
+    sequence.first_position = static_cast<int64_t>(first);
+    sequence.blocks = blocks.data();
+    sequence.arm = &arm;
+    batch.sequences.push_back(sequence);
+    SPRINT_RETURN_IF_ERROR(runner_->Run(batch, &output));
+    result->logits.insert(result->logits.end(), output.logits.begin(), output.logits.end());
+    for (size_t i = 0; i < result->hidden.size(); ++i) {
+      result->hidden[i].insert(result->hidden[i].end(), output.hidden[i].begin(), output.hidden[i].end());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TorchEngine::SelfTest() {
+  return TestMask(model_->config,
+                  [this](const std::vector<int32_t>& tokens, const Arm& arm, const HeadEdit* zero_columns) {
+                    return RunWhole(tokens, arm, /*want_hidden=*/true, zero_columns);
+                  });
+}
+
+// How many K/V blocks the limit leaves room for; an error when not even one sequence fits.
+absl::StatusOr<int64_t> KvBlocks(const ModelConfig& config, const Runner& runner, int64_t weight_bytes,
+                                 int64_t limit, int max_sequences) {
+  const int64_t whole_context = (config.context + kBlockTokens - 1) / kBlockTokens;
+  const int64_t useful = whole_context * max_sequences + 1;
+  const int64_t left = limit - weight_bytes - runner.ActivationBytes();
+  const int64_t blocks = std::min(useful, left / runner.KvBlockBytes());
+  if (blocks >= 2) return blocks;
+  return Error(absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
+               absl::StrCat("the engine may use ", Mib(limit), ", but the weights take ", Mib(weight_bytes),
+                            ", a step's activations ", Mib(runner.ActivationBytes()), " and ", kBlockTokens,
+                            " cached tokens ", Mib(runner.KvBlockBytes()),
+                            "; raise the memory limit, choose bf16, or lower max_tokens_per_step"));
+}
+
+absl::Status CheckOptions(const TorchEngineOptions& options) {
+  if (options.max_sequences < 1 || options.max_tokens_per_step < 1 || options.threads < 0 ||
+      options.memory_bytes < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("engine options: max_sequences ", options.max_sequences, ", max_tokens_per_step ",
+                     options.max_tokens_per_step, ", threads ", options.threads, ", memory ",
+                     options.memory_bytes, "; the first two are at least 1, the others not negative"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const ModelFiles> model,
+                                                        const TorchEngineOptions& options) {
+  SPRINT_RETURN_IF_ERROR(CheckOptions(options));
+  const ModelConfig& config = model->config;
+  SPRINT_ASSIGN_OR_RETURN(const TorchDevice device, ResolveTorchDevice(options.device));
+  int64_t limit = options.memory_bytes;
+  if (limit == 0) limit = static_cast<int64_t>(kDefaultMemoryShare * static_cast<double>(AvailableMemory()));
+  if (options.memory_bytes == 0 && device.cuda) limit = device.memory_bytes / 10 * 9;
+
+  RunnerOptions runner_options;
+  runner_options.threads = options.threads > 0 ? options.threads : UsableCpus();
+  runner_options.max_rows = std::max(options.max_tokens_per_step, options.max_sequences);
+  runner_options.max_logit_rows = options.max_sequences;
+  const MemoryEstimate estimate = EstimateMemory(config, options.dtype, runner_options.max_logit_rows);
+  if (limit > 0 && estimate.weights > limit) {
+    return Error(
+        absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
+        absl::StrCat("the weights of ", model->path, " take ", Mib(estimate.weights), " as ",
+                     DtypeName(options.dtype), ", the engine may use ", Mib(limit),
+                     "; raise the memory limit", options.dtype == Dtype::kF32 ? " or choose bf16" : ""));
+  }
+  SPRINT_ASSIGN_OR_RETURN(LoadedWeights weights, LoadWeights(*model, options.dtype, runner_options.threads));
+  const int64_t weight_bytes = weights.bytes();
+  std::unique_ptr<Runner> runner;
+  if (device.own_kernels) {
+    SPRINT_ASSIGN_OR_RETURN(runner, MakeCpuRunner(config, std::move(weights), runner_options));
+  } else {
+    SPRINT_ASSIGN_OR_RETURN(runner, MakeAtenRunner(config, std::move(weights), runner_options, device.name));
+  }
+  SchedulerOptions scheduler_options;
+  scheduler_options.max_sequences = options.max_sequences;
+  scheduler_options.max_tokens_per_step = runner_options.max_rows;
+  SPRINT_ASSIGN_OR_RETURN(scheduler_options.kv_blocks,
+                          KvBlocks(config, *runner, weight_bytes, limit, options.max_sequences));
+  SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
+  auto engine = std::make_unique<TorchEngine>(std::move(model), std::move(runner), scheduler_options);
+  if (options.self_test) SPRINT_RETURN_IF_ERROR(engine->SelfTest());
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+absl::StatusOr<ForwardResult> Forward(Engine& torch_engine, absl::Span<const int32_t> tokens, const Arm& arm,
+                                      bool want_hidden) {
+  auto* engine = dynamic_cast<TorchEngine*>(&torch_engine);
+  if (engine == nullptr) return absl::InvalidArgumentError("Forward needs an engine made by LoadTorchEngine");
+  return engine->RunWhole(tokens, arm, want_hidden, nullptr);
+}
+
+}  // namespace sprint

@@ -1,0 +1,158 @@
+#include "worker/engine/weights_loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "worker/engine/kernels.h"
+#include "worker/engine/parallel.h"
+
+namespace sprint {
+namespace {
+
+// Whether all values are finite: a NaN or infinity times 0 is a NaN, and sums keep it.
+bool AllFinite(const std::vector<float>& values) {
+  float sum = 0;
+  for (const float value : values) sum += value * 0.0f;
+  return sum == 0.0f;
+}
+
+absl::Status NotFinite(const TensorInfo& tensor) {
+  return Error(absl::StatusCode::kFailedPrecondition, Reason::kModelDamaged,
+               absl::StrCat("tensor ", tensor.name,
+                            " holds a NaN or an infinity; the file is damaged, or was saved "
+                            "from a run that diverged: fetch or convert it again"));
+}
+
+// Where row `row` of the wanted matrix lies in the file. GGUF's interleaved order keeps the pair
+// (i, i + head_dim / 2) of a head at (2 i, 2 i + 1).
+int64_t SourceRow(int64_t row, int64_t head_dim, bool interleaved) {
+  if (!interleaved) return row;
+  const int64_t in_head = row % head_dim;
+  const int64_t half = head_dim / 2;
+  return row - in_head + 2 * (in_head % half) + in_head / half;
+}
+
+class Loader {
+ public:
+  Loader(const ModelFiles& model, Dtype dtype, int threads)
+      : model_(model), dtype_(dtype), threads_(threads) {}
+
+  // Decodes `tensor` into rows [first_row, …) of `out`.
+  absl::Status Into(const TensorInfo& tensor, int64_t first_row, bool interleaved, Matrix& out) {
+    const int64_t rows = tensor.shape[0];
+    std::atomic<bool> finite{true};
+    const int64_t chunk = std::max<int64_t>(1, (int64_t{1} << 16) / out.cols);
+    ParallelFor(threads_, rows, chunk, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> row(static_cast<size_t>(out.cols));
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t source = SourceRow(r, model_.config.head_dim, interleaved);
+        DecodeToF32(tensor, source * out.cols, absl::MakeSpan(row));
+        if (!AllFinite(row)) finite = false;
+        const int64_t at = (first_row + r) * out.cols;
+        if (dtype_ == Dtype::kF32) {
+          std::copy(row.begin(), row.end(), out.data.as<float>() + at);
+        } else {
+          kernels::F32ToBf16(row.data(), out.cols, out.data.as<Bf16>() + at);
+        }
+      }
+    });
+    return finite ? absl::OkStatus() : NotFinite(tensor);
+  }
+
+  absl::StatusOr<Matrix> Load(const TensorInfo& tensor) {
+    SPRINT_ASSIGN_OR_RETURN(Matrix out, NewMatrix(tensor.shape[0], tensor.shape[1], dtype_));
+    SPRINT_RETURN_IF_ERROR(Into(tensor, 0, false, out));
+    return out;
+  }
+
+  absl::StatusOr<std::vector<float>> Vector(const TensorInfo* tensor, bool interleaved = false) {
+    std::vector<float> file(tensor == nullptr ? 0 : static_cast<size_t>(tensor->elements()));
+    if (tensor == nullptr) return file;
+    DecodeToF32(*tensor, 0, absl::MakeSpan(file));
+    if (!AllFinite(file)) return NotFinite(*tensor);
+    if (!interleaved) return file;
+    std::vector<float> out(file.size());
+    for (size_t i = 0; i < out.size(); ++i) {
+      out[i] = file[static_cast<size_t>(SourceRow(static_cast<int64_t>(i), model_.config.head_dim, true))];
+    }
+    return out;
+  }
+
+  absl::StatusOr<LayerWeights> Layer(const LayerTensors& in) {
+    const ModelConfig& config = model_.config;
+    const int64_t q = static_cast<int64_t>(config.heads) * config.head_dim;
+    const int64_t kv = static_cast<int64_t>(config.kv_heads) * config.head_dim;
+    LayerWeights out;
+    SPRINT_ASSIGN_OR_RETURN(out.attention_norm, Vector(in.attention_norm));
+    SPRINT_ASSIGN_OR_RETURN(out.mlp_norm, Vector(in.mlp_norm));
+    SPRINT_ASSIGN_OR_RETURN(out.q_norm, Vector(in.q_norm));
+    SPRINT_ASSIGN_OR_RETURN(out.k_norm, Vector(in.k_norm));
+    SPRINT_ASSIGN_OR_RETURN(out.o_bias, Vector(in.o_bias));
+    SPRINT_ASSIGN_OR_RETURN(out.qkv, NewMatrix(q + 2 * kv, config.hidden, dtype_));
+    SPRINT_RETURN_IF_ERROR(Into(*in.q, 0, in.interleaved_qk, out.qkv));
+    SPRINT_RETURN_IF_ERROR(Into(*in.k, q, in.interleaved_qk, out.qkv));
+    SPRINT_RETURN_IF_ERROR(Into(*in.v, q + kv, false, out.qkv));
+    if (in.q_bias != nullptr || in.k_bias != nullptr || in.v_bias != nullptr) {
+      SPRINT_ASSIGN_OR_RETURN(std::vector<float> q_bias, Vector(in.q_bias, in.interleaved_qk));
+      SPRINT_ASSIGN_OR_RETURN(std::vector<float> k_bias, Vector(in.k_bias, in.interleaved_qk));
+      SPRINT_ASSIGN_OR_RETURN(std::vector<float> v_bias, Vector(in.v_bias));
+      out.qkv_bias.assign(static_cast<size_t>(q + 2 * kv), 0.0f);
+      std::copy(q_bias.begin(), q_bias.end(), out.qkv_bias.begin());
+      std::copy(k_bias.begin(), k_bias.end(), out.qkv_bias.begin() + q);
+      std::copy(v_bias.begin(), v_bias.end(), out.qkv_bias.begin() + q + kv);
+    }
+    SPRINT_ASSIGN_OR_RETURN(out.o, Load(*in.o));
+    SPRINT_ASSIGN_OR_RETURN(out.gate_up,
+                            NewMatrix(2 * static_cast<int64_t>(config.intermediate), config.hidden, dtype_));
+    SPRINT_RETURN_IF_ERROR(Into(*in.gate, 0, false, out.gate_up));
+    SPRINT_RETURN_IF_ERROR(Into(*in.up, config.intermediate, false, out.gate_up));
+    SPRINT_ASSIGN_OR_RETURN(out.down, Load(*in.down));
+    return out;
+  }
+
+ private:
+  const ModelFiles& model_;
+  Dtype dtype_;
+  int threads_;
+};
+
+}  // namespace
+
+absl::StatusOr<Matrix> NewMatrix(int64_t rows, int64_t cols, Dtype dtype) {
+  Matrix matrix;
+  matrix.rows = rows;
+  matrix.cols = cols;
+  matrix.dtype = dtype;
+  SPRINT_ASSIGN_OR_RETURN(matrix.data, AlignedBuffer::Create(rows * cols * DtypeBytes(dtype)));
+  return matrix;
+}
+
+int64_t LoadedWeights::bytes() const {
+  int64_t total = embedding.data.bytes() + (lm_head ? lm_head->data.bytes() : 0);
+  for (const LayerWeights& layer : layers) {
+    total +=
+        layer.qkv.data.bytes() + layer.o.data.bytes() + layer.gate_up.data.bytes() + layer.down.data.bytes();
+  }
+  return total;
+}
+
+absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads) {
+  Loader loader(model, dtype, threads);
+  LoadedWeights out;
+  SPRINT_ASSIGN_OR_RETURN(out.embedding, loader.Load(*model.tensors.embedding));
+  SPRINT_ASSIGN_OR_RETURN(out.final_norm, loader.Vector(model.tensors.final_norm));
+  if (model.tensors.lm_head != nullptr && model.tensors.lm_head != model.tensors.embedding) {
+    SPRINT_ASSIGN_OR_RETURN(out.lm_head, loader.Load(*model.tensors.lm_head));
+  }
+  for (const LayerTensors& layer : model.tensors.layers) {
+    SPRINT_ASSIGN_OR_RETURN(LayerWeights loaded, loader.Layer(layer));
+    out.layers.push_back(std::move(loaded));
+  }
+  return out;
+}
+
+}  // namespace sprint
