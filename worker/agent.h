@@ -31,7 +31,8 @@ struct AgentOptions {
   absl::Duration backoff_min = absl::Milliseconds(200);
   absl::Duration backoff_max = absl::Seconds(15);
   absl::Duration patience = absl::Hours(1);  // without a coordinator for so long: give up
-  int max_unacknowledged = 4096;             // outcomes kept; no credit is offered beyond
+  int max_unacknowledged = 4096;             // outcomes and cells kept; no credit is offered beyond
+  int first_credit = 16;                     // cells asked for before a model is loaded
 };
 
 // ---- Events.
@@ -90,6 +91,8 @@ struct CancelCells {
 };
 using EngineCommand = std::variant<LoadRun, StartCell, CancelCells>;
 
+// The shell hands `messages` to the stream before `commands` to the engine: the coordinator hears
+// which cells start before one of them can kill the process.
 struct AgentEffects {
   std::vector<WorkerMessage> messages;  // on the open stream, in order
   std::vector<EngineCommand> commands;  // to the engine, in order

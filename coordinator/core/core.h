@@ -97,6 +97,8 @@ class Core {
   std::vector<WorkerStatus> Workers() const;
   // Nothing is granted, and nothing grantable is left in any running experiment.
   bool Idle() const;
+  // About how many bytes the state takes; O(questions).
+  int64_t StateBytes() const;
 
   // Asserts every invariant of the state, in full; tests call it after every step. Returns the first
   // that is broken, empty when all hold.
