@@ -1,6 +1,7 @@
 #include "demo/evaluate.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <map>
@@ -91,7 +92,7 @@ std::string BoxedAnswer(absl::string_view text) {
 
 HeldOutMeasure MeasureHeldOut(const Net& net, const Tokenizer& tokenizer,
                               const std::vector<Problem>& problems, bool every_head) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   HeldOutMeasure measure{net.shape().layers, net.shape().heads, {}};
   const size_t arms = every_head ? 1 + static_cast<size_t>(measure.layers * measure.heads) : 1;
   measure.right.assign(arms, std::vector<bool>(problems.size()));
@@ -117,7 +118,7 @@ HeldOutMeasure MeasureHeldOut(const Net& net, const Tokenizer& tokenizer,
 }
 
 std::string GreedyAnswer(const Net& net, const Tokenizer& tokenizer, const Problem& problem) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   return tokenizer.Decode(Decode(net, {tokenizer.Encode(PromptText(problem))}, {{0, 0}})[0],
                           /*skip_special=*/true);
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 #include <cstring>
@@ -150,7 +151,7 @@ int64_t Net::ParameterCount() const {
 }
 
 void Net::RoundToBf16() {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   for (at::Tensor tensor : Matrices()) tensor.copy_(tensor.to(at::kBFloat16).to(at::kFloat));
   for (at::Tensor tensor : Norms()) tensor.copy_(tensor.to(at::kBFloat16).to(at::kFloat));
 }

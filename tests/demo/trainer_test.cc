@@ -1,6 +1,7 @@
 #include "demo/trainer.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 
@@ -57,7 +58,7 @@ TEST(BoxedAnswerTest, IsTheLastBoxesContent) {
 }
 
 TEST(NetTest, DecodingWithACacheEqualsOneForwardPass) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   const NetShape shape = TinyShape(50);
   const Net net(shape, 1);
   at::Tensor gates = AllOn(shape, 3);
@@ -74,7 +75,7 @@ TEST(NetTest, DecodingWithACacheEqualsOneForwardPass) {
 }
 
 TEST(NetTest, AGateChangesItsOwnSequenceOnly) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   const NetShape shape = TinyShape(50);
   const Net net(shape, 1);
   const at::Tensor ids = at::arange(2 * 9).view({2, 9}) % 50;
@@ -108,7 +109,7 @@ TEST_F(TrainerTest, ASequenceIsPromptAnswerAndEndToken) {
 }
 
 TEST_F(TrainerTest, WhatIsWrittenIsReadBackBitForBit) {
-  at::NoGradGuard no_grad;
+  c10::NoGradGuard no_grad;
   testing::TempDir dir;
   const NetShape shape = TinyShape(tokenizer_->vocab_size());
   Net net(shape, 5);
