@@ -21,6 +21,7 @@ find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(prometheus-cpp REQUIRED)
+find_package(Boost CONFIG REQUIRED)  # headers only: Boost.Multiprecision, for exact answers
 if(SPRINT_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()

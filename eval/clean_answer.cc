@@ -1,0 +1,268 @@
+#include "eval/clean_answer.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace sprint {
+namespace {
+
+bool IsLetter(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); }
+bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
+
+struct Spelling {
+  absl::string_view from;
+  absl::string_view to;
+};
+
+// Commands by name, without the backslash. An empty `to` drops the command.
+constexpr Spelling kCommands[] = {
+    {"dfrac", "\\frac"}, {"tfrac", "\\frac"}, {"cfrac", "\\frac"},  {"left", ""},      {"right", ""},
+    {"quad", " "},       {"qquad", " "},      {"displaystyle", ""}, {"limits", ""},    {"cdot", "*"},
+    {"times", "*"},      {"le", "\\leq "},    {"ge", "\\geq "},     {"ne", "\\neq "},  {"degree", ""},
+    {"circ", ""},        {"bigl", ""},        {"bigr", ""},         {"Bigl", ""},      {"Bigr", ""},
+    {"big", ""},         {"Big", ""},         {"lbrace", "\\{"},    {"rbrace", "\\}"}, {"mathrm", ""},
+    {"text", ""},        {"textbf", ""},      {"textit", ""},       {"textrm", ""},    {"mbox", ""},
+    {"mathbf", ""},      {"mathit", ""},      {"operatorname", ""}, {"boxed", ""},     {"fbox", ""},
+    {"textnormal", ""},  {"dollar", ""},      {"mathsf", ""},       {"bf", ""},        {"rm", ""},
+};
+// Whose argument is set as words: a space stands in for the braces.
+bool IsTextCommand(absl::string_view name) {
+  return absl::StartsWith(name, "text") || name == "mbox" || name == "mathrm" || name == "operatorname";
+}
+bool Unwraps(absl::string_view name) {
+  return IsTextCommand(name) || name == "mathbf" || name == "mathit" || name == "boxed" || name == "fbox" ||
+         name == "mathsf";
+}
+
+constexpr Spelling kUnicode[] = {
+    {"−", "-"},
+    {"–", "-"},
+    {"×", "*"},
+    {"·", "*"},
+    {"÷", "/"},
+    {"°", ""},
+    {"π", "\\pi "},
+    {"∞", "\\infty "},
+    {"≤", "\\leq "},
+    {"≥", "\\geq "},
+    {"≠", "\\neq "},
+    {"√", "\\sqrt "},
+    {"½", "\\frac{1}{2}"},
+    {"¼", "\\frac{1}{4}"},
+    {"¾", "\\frac{3}{4}"},
+    {"²", "^2"},
+    {"³", "^3"},
+    {"\u00A0", " "},
+    {"\u2009", " "},
+    {"’", "'"},
+    {"∪", "\\cup "},
+    {"∈", "\\in "},
+    {"±", "\\pm "},
+    {"€", "$"},
+    {"£", "$"},
+    {"\u202F", " "},
+};
+
+// One pass over the text; what a brace closes is kept on a stack, so nothing recurs.
+class Cleaner {
+ public:
+  explicit Cleaner(absl::string_view text) : in_(text) { out_.reserve(text.size()); }
+
+  std::string Run() {
+    while (at_ < in_.size()) Step();
+    return std::move(out_);
+  }
+
+ private:
+  void Step() {
+    const char c = in_[at_];
+    if (c == '\\') {
+      Command();
+    } else if (c == '{') {
+      Open("{", "}");
+    } else if (c == '}') {
+      Close();
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      Unicode();
+    } else if (c == '^' && IsCircleBehind()) {
+      at_ = in_.find("\\circ", at_) + 5;
+      if (at_ < in_.size() && in_[at_] == '}') ++at_;
+    } else if (c == '~' || absl::ascii_isspace(static_cast<unsigned char>(c))) {
+      Space();
+      ++at_;
+    } else if (c == '*' && absl::StartsWith(in_.substr(at_), "**")) {
+      at_ += 2;  // bold in Markdown
+    } else if (c == '$') {
+      ++at_;
+    } else {
+      out_.push_back(c);
+      ++at_;
+    }
+  }
+
+  // "^\circ" or "^{\circ}" at the caret.
+  bool IsCircleBehind() const {
+    absl::string_view rest = in_.substr(at_ + 1);
+    absl::ConsumePrefix(&rest, "{");
+    return absl::StartsWith(rest, "\\circ");
+  }
+
+  void Space() {
+    if (!out_.empty() && out_.back() != ' ') out_.push_back(' ');
+  }
+
+  void Open(absl::string_view open, absl::string_view close) {
+    absl::StrAppend(&out_, open);
+    closers_.push_back(close);
+    ++at_;
+  }
+  void Close() {
+    ++at_;
+    if (closers_.empty()) return;  // a stray brace
+    if (closers_.back() == " ") {
+      Space();
+    } else {
+      absl::StrAppend(&out_, closers_.back());
+    }
+    closers_.pop_back();
+  }
+
+  void Unicode() {
+    const absl::string_view rest = in_.substr(at_);
+    for (const Spelling& spelling : kUnicode) {
+      if (!absl::StartsWith(rest, spelling.from)) continue;
+      absl::StrAppend(&out_, spelling.to);
+      at_ += spelling.from.size();
+      return;
+    }
+    out_.push_back(in_[at_++]);
+  }
+
+  void Command() {
+    size_t end = at_ + 1;
+    while (end < in_.size() && IsLetter(in_[end])) ++end;
+    if (end == at_ + 1) return Symbol();
+    const absl::string_view name = in_.substr(at_ + 1, end - at_ - 1);
+    at_ = end;
+    const Spelling* known = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                         [&](const Spelling& s) { return s.from == name; });
+    if (known == std::end(kCommands)) {
+      absl::StrAppend(&out_, "\\", name);
+      if (name == "frac" || name == "sqrt") Arguments(name == "frac" ? 2 : 1);
+      // Keeps "\pi r" from becoming "\pir".
+      else if (at_ < in_.size() && IsLetter(in_[at_]))
+        out_.push_back(' ');
+      return;
+    }
+    absl::StrAppend(&out_, known->to);
+    if (known->to == "\\frac") return Arguments(2);
+    if (known->to.empty() && Unwraps(name)) Unwrap(name);
+  }
+
+  // \text{…}: its braces go, and words stay words.
+  void Unwrap(absl::string_view name) {
+    while (at_ < in_.size() && in_[at_] == ' ') ++at_;
+    if (at_ >= in_.size() || in_[at_] != '{') return;
+    if (IsTextCommand(name)) Space();
+    Open("", IsTextCommand(name) ? " " : "");
+  }
+
+  // \frac12 and \sqrt2: single characters get their braces.
+  void Arguments(int count) {
+    for (int i = 0; i < count; ++i) {
+      while (at_ < in_.size() && in_[at_] == ' ') ++at_;
+      if (at_ >= in_.size() || !absl::ascii_isalnum(static_cast<unsigned char>(in_[at_]))) return;
+      absl::StrAppend(&out_, "{", in_.substr(at_, 1), "}");
+      ++at_;
+    }
+  }
+
+  // A backslash before something that is no letter.
+  void Symbol() {
+    const char c = at_ + 1 < in_.size() ? in_[at_ + 1] : ' ';
+    at_ += 2;
+    switch (c) {
+      case '!':
+      case '(':
+      case ')':
+      case '[':
+      case ']':
+      case '$':
+        return;
+      case ',':
+        // A thin space: between digits it parts thousands.
+        if (!out_.empty() && IsDigit(out_.back()) && at_ < in_.size() && IsDigit(in_[at_])) return;
+        return Space();
+      case ';':
+      case ':':
+      case ' ':
+        return Space();
+      case '%':
+        out_.push_back('%');
+        return;
+      case '\\':
+        out_ += "\\\\";
+        return;
+      default:
+        out_.push_back('\\');
+        out_.push_back(c);
+    }
+  }
+
+  absl::string_view in_;
+  size_t at_ = 0;
+  std::string out_;
+  std::vector<absl::string_view> closers_;
+};
+
+// 1{,}000 as 1,000.
+void JoinThousands(std::string& text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (absl::StartsWith(absl::string_view(text).substr(i), "{,}")) {
+      out.push_back(',');
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  text = std::move(out);
+}
+
+}  // namespace
+
+std::string CleanAnswer(absl::string_view text) {
+  std::string out = Cleaner(text).Run();
+  JoinThousands(out);
+  absl::string_view view = absl::StripAsciiWhitespace(out);
+  while (absl::ConsumeSuffix(&view, ".") || absl::ConsumeSuffix(&view, ",") ||
+         absl::ConsumeSuffix(&view, ";") || absl::ConsumeSuffix(&view, " ") ||
+         absl::ConsumeSuffix(&view, "!")) {
+  }
+  while (absl::ConsumePrefix(&view, ":") || absl::ConsumePrefix(&view, " ") ||
+         absl::ConsumePrefix(&view, "=")) {
+  }
+  return std::string(view);
+}
+
+std::string FoldAnswer(absl::string_view cleaned) {
+  std::string out;
+  out.reserve(cleaned.size());
+  for (size_t i = 0; i < cleaned.size(); ++i) {
+    const char c = cleaned[i];
+    if (c == ' ' || c == '$') continue;
+    const bool in_word = IsLetter(c) && ((i > 0 && IsLetter(cleaned[i - 1])) ||
+                                         (i + 1 < cleaned.size() && IsLetter(cleaned[i + 1])));
+    out.push_back(in_word ? absl::ascii_tolower(static_cast<unsigned char>(c)) : c);
+  }
+  if (out.size() == 3 && out.front() == '(' && out.back() == ')' && IsLetter(out[1])) return out.substr(1, 1);
+  return out;
+}
+
+}  // namespace sprint
