@@ -8,6 +8,10 @@ function(sprint_find_torch)
   target_link_libraries(sprint_torch INTERFACE ${TORCH_LIBRARIES})
   separate_arguments(flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
   target_compile_options(sprint_torch INTERFACE ${flags})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    # libtorch 1.13's headers use c10::IValue before it is complete, which clang refuses in C++20.
+    target_compile_options(sprint_torch INTERFACE "SHELL:-include ATen/core/ivalue.h")
+  endif()
   message(STATUS "libtorch ${Torch_VERSION} from ${TORCH_INSTALL_PREFIX}")
   if(TORCH_CXX_FLAGS MATCHES "_GLIBCXX_USE_CXX11_ABI=0")
     message(FATAL_ERROR "This libtorch was built with the old C++ ABI, which gRPC's and Abseil's "
