@@ -46,7 +46,7 @@ class Hasher {
   Hasher(const Hasher&) = delete;
   Hasher& operator=(const Hasher&) = delete;
 
-  // Each Add frames its field as (name length, name, type, value length, value).
+  // Each Add frames its field as (name length, name, value length, value).
   Hasher& Add(absl::string_view name, absl::string_view value);
   Hasher& Add(absl::string_view name, const char* value) { return Add(name, absl::string_view(value)); }
   Hasher& Add(absl::string_view name, const Hash256& value);
