@@ -16,7 +16,7 @@ struct SqliteStoreOptions {
   std::string path;
   bool create = true;  // make the database when there is none
   // A folder's file system, as statfs's f_type; unset: the operating system's answer. Tests set it.
-  std::function<absl::StatusOr<int64_t>(const std::string& folder)> file_system_type;
+  std::function<absl::StatusOr<int64_t>(const std::string& folder)> file_system_type = nullptr;
   int64_t max_pages = 0;  // the file may not grow beyond; 0: only the disk limits it
 };
 
