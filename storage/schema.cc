@@ -55,7 +55,7 @@ absl::Span<const ViewDescription> DocumentedViews() {
       {"v_flips", "per arm against the baseline: problems fixed, broken, both right, both wrong"},
       {"v_coverage", "per problem: arms that answered, arms that were right, whether any was"},
       {"v_progress", "per experiment: state, cells, done, missing, quarantined (from the counters: instant)"},
-      {"v_judged", "the narrow rows that the views above count: right or wrong, and the baseline's"},
+      {"v_judged", "the narrow rows that the views above count: problem, arm, sample, right or wrong"},
   }};
   return kViews;
 }

@@ -115,10 +115,9 @@ CREATE TABLE problem (
   text          TEXT NOT NULL,
   subject       TEXT NOT NULL,
   level         TEXT NOT NULL,
-  PRIMARY KEY (experiment_id, ordinal),
+  PRIMARY KEY (experiment_id, question_id, ordinal),
   UNIQUE (experiment_id, external_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX problem_by_question ON problem (experiment_id, question_id);
 
 CREATE TABLE experiment_arm (
   experiment_id INTEGER NOT NULL REFERENCES experiment,

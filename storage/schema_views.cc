@@ -39,22 +39,20 @@ LEFT JOIN numerics n ON n.numerics_id = o.numerics_id;
 CREATE VIEW v_judged AS
 SELECT e.experiment_id, e.name AS experiment, p.ordinal AS problem_ordinal, p.external_id AS problem,
        p.subject, p.level, o.run_id, o.question_id, o.arm_id, o.sample, p.gold_id,
-       (SELECT v.correct FROM verdict v
-        WHERE v.run_id = o.run_id AND v.question_id = o.question_id AND v.arm_id = o.arm_id
-          AND v.sample = o.sample AND v.gold_id = p.gold_id
-        ORDER BY v.judge_version DESC LIMIT 1) AS correct,
-       (SELECT v.correct FROM verdict v
-        WHERE v.run_id = o.run_id AND v.question_id = o.question_id
-          AND v.arm_id = (SELECT arm_id FROM arm WHERE edits = 0)
-          AND v.sample = o.sample AND v.gold_id = p.gold_id
-        ORDER BY v.judge_version DESC LIMIT 1) AS baseline_correct
+       v.correct
 FROM experiment e
 CROSS JOIN block b ON b.experiment_id = e.experiment_id
 CROSS JOIN block_question bq ON bq.block_id = b.block_id
 CROSS JOIN problem p ON p.experiment_id = e.experiment_id AND p.question_id = bq.question_id
 CROSS JOIN outcome o ON o.run_id = b.run_id AND o.question_id = bq.question_id
                     AND o.sample >= b.first_sample AND o.sample < b.first_sample + b.samples
-CROSS JOIN block_arm ba ON ba.block_id = b.block_id AND ba.arm_id = o.arm_id;
+CROSS JOIN block_arm ba ON ba.block_id = b.block_id AND ba.arm_id = o.arm_id
+LEFT JOIN verdict v ON v.run_id = o.run_id AND v.question_id = o.question_id AND v.arm_id = o.arm_id
+                   AND v.sample = o.sample AND v.gold_id = p.gold_id
+                   AND v.judge_version = (
+                     SELECT max(l.judge_version) FROM verdict l
+                     WHERE l.run_id = o.run_id AND l.question_id = o.question_id AND l.arm_id = o.arm_id
+                       AND l.sample = o.sample AND l.gold_id = p.gold_id);
 
 CREATE VIEW v_arm_accuracy AS
 SELECT e.experiment_id, e.name AS experiment, a.name AS arm,
@@ -76,13 +74,22 @@ GROUP BY j.experiment_id, j.arm_id, j.subject;
 CREATE VIEW v_flips AS
 SELECT j.experiment_id, j.experiment, a.name AS arm,
        count(*) AS compared,
-       sum(j.correct = 1 AND j.baseline_correct = 0) AS fixed,
-       sum(j.correct = 0 AND j.baseline_correct = 1) AS broken,
-       sum(j.correct = 1 AND j.baseline_correct = 1) AS both_right,
-       sum(j.correct = 0 AND j.baseline_correct = 0) AS both_wrong,
+       sum(j.correct = 1 AND bv.correct = 0) AS fixed,
+       sum(j.correct = 0 AND bv.correct = 1) AS broken,
+       sum(j.correct = 1 AND bv.correct = 1) AS both_right,
+       sum(j.correct = 0 AND bv.correct = 0) AS both_wrong,
        j.arm_id
-FROM v_judged j CROSS JOIN arm a ON a.arm_id = j.arm_id
-WHERE a.edits > 0 AND j.correct IS NOT NULL AND j.baseline_correct IS NOT NULL
+FROM v_judged j
+CROSS JOIN arm a ON a.arm_id = j.arm_id
+CROSS JOIN verdict bv ON bv.run_id = j.run_id AND bv.question_id = j.question_id
+                     AND bv.arm_id = (SELECT arm_id FROM arm WHERE edits = 0)
+                     AND bv.sample = j.sample AND bv.gold_id = j.gold_id
+                     AND bv.judge_version = (
+                       SELECT max(l.judge_version) FROM verdict l
+                       WHERE l.run_id = j.run_id AND l.question_id = j.question_id
+                         AND l.arm_id = (SELECT arm_id FROM arm WHERE edits = 0)
+                         AND l.sample = j.sample AND l.gold_id = j.gold_id)
+WHERE a.edits > 0 AND j.correct IS NOT NULL
 GROUP BY j.experiment_id, j.arm_id;
 
 CREATE VIEW v_coverage AS
