@@ -1,0 +1,71 @@
+// The command tree of `sprint`, and how a command line becomes an exit code.
+//
+// Exit codes: 0, done; 1, it was understood and failed (one line on stderr says why); 2, the command
+// line itself is wrong.
+#ifndef SPRINT_CLI_APP_H_
+#define SPRINT_CLI_APP_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/terminal.h"
+
+namespace sprint {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// Runs a command that was parsed; its exit code, or the error that becomes kExitFailed. An
+// INVALID_ARGUMENT made by UsageError becomes kExitUsage.
+using Action = std::function<absl::StatusOr<int>(const Terminal&)>;
+
+// For what only shows when values are looked at together. The message names the option.
+absl::Status UsageError(absl::string_view message);
+bool IsUsageError(const absl::Status& status);
+
+// The tree of commands. Not copyable; lives as long as the process needs it.
+class App {
+ public:
+  App();
+  CLI::App& root() { return root_; }
+  const CLI::App& root() const { return root_; }
+
+  // A command under `parent`. `examples` are lines for its --help: a command, two spaces and more, what
+  // it does. `action` runs when it is the command that was given; a command without one needs a
+  // subcommand.
+  CLI::App* Add(CLI::App& parent, const std::string& name, const std::string& description,
+                const std::vector<std::string>& examples, Action action = nullptr);
+
+  // Parses and runs. Writes errors as "sprint: …" to stderr.
+  int Run(const std::vector<std::string>& arguments);
+
+ private:
+  absl::StatusOr<int> RunSelected(const Terminal& terminal);
+  int Fail(const Terminal& terminal, absl::string_view message, int code) const;
+  // One line for a CLI11 error, with the nearest command where one was mistyped.
+  std::string Explain(const CLI::ParseError& error, const std::vector<std::string>& arguments) const;
+
+  CLI::App root_;
+  std::string color_ = "auto";
+  std::map<const CLI::App*, Action> actions_;
+};
+
+// The whole of `sprint`: builds the tree, hands `worker` and `coordinator` to their programs, runs the
+// rest. No exception leaves it.
+int RunCli(int argc, char** argv);
+
+// The tree with every command, for RunCli and for the completion scripts.
+void AddAllCommands(App& app);
+
+// An option that takes one of `choices`; completion scripts offer them.
+CLI::Option* AddChoice(CLI::App* command, const std::string& flags, std::string& value,
+                       const std::vector<std::string>& choices, const std::string& description);
+
+}  // namespace sprint
+
+#endif  // SPRINT_CLI_APP_H_

@@ -1,0 +1,23 @@
+// The command groups; each adds its commands to the tree.
+#ifndef SPRINT_CLI_COMMANDS_H_
+#define SPRINT_CLI_COMMANDS_H_
+
+#include "cli/app.h"
+
+namespace sprint {
+
+void AddLaunch(App& app);
+void AddResume(App& app);
+void AddStatusCommands(App& app);   // status, list, watch, report, workers
+void AddControlCommands(App& app);  // pause, cancel, retry, delete, shutdown
+void AddQuery(App& app);
+void AddExport(App& app);
+void AddDb(App& app);
+void AddModel(App& app);
+void AddTry(App& app);
+void AddPrograms(App& app);  // worker, coordinator: their own programs
+void AddCompletion(App& app);
+
+}  // namespace sprint
+
+#endif  // SPRINT_CLI_COMMANDS_H_

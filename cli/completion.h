@@ -1,0 +1,37 @@
+// Completion scripts for bash, zsh and fish, made from the tree of commands, so that they know every
+// command and option there is.
+#ifndef SPRINT_CLI_COMPLETION_H_
+#define SPRINT_CLI_COMPLETION_H_
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace sprint {
+
+// What a script needs of an option.
+struct CompletionOption {
+  std::vector<std::string> flags;  // "--json", "-h"; empty: a positional
+  std::string description;
+  bool takes_value = false;
+  bool takes_path = false;           // a file or folder
+  std::vector<std::string> choices;  // empty: anything
+};
+
+struct CompletionCommand {
+  std::vector<std::string> path;  // below `sprint`; empty: the root
+  std::string description;
+  std::vector<CompletionOption> options;
+  std::vector<std::pair<std::string, std::string>> subcommands;  // name, description
+};
+
+// Every command with a name, the root first.
+std::vector<CompletionCommand> DescribeCommands(const CLI::App& root);
+
+std::string BashCompletion(const std::vector<CompletionCommand>& commands);
+std::string ZshCompletion(const std::vector<CompletionCommand>& commands);
+std::string FishCompletion(const std::vector<CompletionCommand>& commands);
+
+}  // namespace sprint
+
+#endif  // SPRINT_CLI_COMPLETION_H_

@@ -1,0 +1,70 @@
+#include "cli/connection.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "base/status.h"
+
+namespace sprint {
+namespace {
+
+constexpr absl::Duration kConnectPatience = absl::Seconds(10);
+
+absl::Status NoDatabase(const std::string& path) {
+  return absl::NotFoundError(
+      absl::StrCat("there is no database ", path, "; `sprint launch` makes one, --db names another"));
+}
+
+}  // namespace
+
+void AddDatabase(CLI::App* command, std::string& database) {
+  command->add_option("--db", database, "The database")
+      ->envname("SPRINT_DB")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+void AddConnection(CLI::App* command, Connection& connection) {
+  AddDatabase(command, connection.database);
+  command
+      ->add_option("--coordinator", connection.coordinator,
+                   "A running coordinator, instead of the database's own")
+      ->envname("SPRINT_COORDINATOR")
+      ->type_name("HOST:PORT");
+}
+
+int DefaultWorkers() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 2); }
+
+absl::StatusOr<std::unique_ptr<ControlClient>> ReachLive(const Connection& connection) {
+  if (connection.coordinator.empty()) return AttachToOwner(connection.database);
+  return ControlClient::Connect(connection.coordinator, kConnectPatience);
+}
+
+absl::StatusOr<std::unique_ptr<ControlClient>> RequireLive(const Connection& connection) {
+  SPRINT_ASSIGN_OR_RETURN(auto client, ReachLive(connection));
+  if (client != nullptr) return client;
+  return Error(absl::StatusCode::kUnavailable, Reason::kNotReachable,
+               absl::StrCat("no coordinator runs over ", connection.database,
+                            "; `sprint resume` starts one, --coordinator names another"));
+}
+
+absl::StatusOr<Coordinator> ReachOrStartBriefly(const Connection& connection) {
+  Coordinator coordinator;
+  SPRINT_ASSIGN_OR_RETURN(coordinator.attached, ReachLive(connection));
+  if (coordinator.attached != nullptr) return coordinator;
+  if (!FileExists(connection.database)) return NoDatabase(connection.database);
+  LocalCoordinator::Options options;
+  options.database = connection.database;
+  options.workers = 0;
+  options.exit_when_idle = false;
+  return AttachOrStart(options);
+}
+
+absl::StatusOr<std::unique_ptr<Reader>> OpenDatabase(const std::string& path) {
+  if (!FileExists(path)) return NoDatabase(path);
+  return Reader::Open(path);
+}
+
+}  // namespace sprint

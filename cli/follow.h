@@ -1,0 +1,33 @@
+// What `launch` and `resume` do once experiments run: watch them, report, and end what they started.
+#ifndef SPRINT_CLI_FOLLOW_H_
+#define SPRINT_CLI_FOLLOW_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/connection.h"
+#include "cli/interrupts.h"
+#include "cli/local_coordinator.h"
+#include "cli/terminal.h"
+
+namespace sprint {
+
+struct FollowOptions {
+  Connection connection;
+  std::vector<int64_t> experiments;  // watched one after the other
+  bool json = false;                 // reports as JSON
+};
+
+// kExitDone when all are finished without a quarantined cell, else kExitFailed. A coordinator that this
+// process started has ended when it returns.
+absl::StatusOr<int> Follow(const Terminal& terminal, Coordinator& coordinator, Interrupts& interrupts,
+                           const FollowOptions& options);
+
+// The report of an experiment: from the database where it can be read, else from the coordinator's status.
+absl::Status PrintReport(const Terminal& terminal, const Connection& connection,
+                         const v1::ExperimentStatus& status, bool json);
+
+}  // namespace sprint
+
+#endif  // SPRINT_CLI_FOLLOW_H_

@@ -1,0 +1,148 @@
+#include "cli/prepare.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "conversation/messages.h"
+#include "model/chat_format.h"
+
+namespace sprint {
+namespace {
+
+DatasetOptions DatasetOptionsOf(const v1::Dataset& dataset) {
+  DatasetOptions options;
+  options.fields = {dataset.id_field(), dataset.question_field(), dataset.answer_field(),
+                    dataset.subject_field(), dataset.level_field()};
+  options.ids.assign(dataset.ids().begin(), dataset.ids().end());
+  options.offset = dataset.offset();
+  options.limit = dataset.limit();
+  return options;
+}
+
+absl::StatusOr<ArmSpec> ArmSpecOf(const v1::Arms& arms) {
+  ArmSpec spec;
+  spec.all_heads = arms.all_heads();
+  spec.head_layers.assign(arms.head_layers().begin(), arms.head_layers().end());
+  spec.whole_layers.assign(arms.whole_layers().begin(), arms.whole_layers().end());
+  spec.group = arms.group();
+  for (const v1::ArmSet& set : arms.explicit_()) {
+    if (!set.name().empty()) {
+      spec.explicit_arms.push_back(set.name());
+      continue;
+    }
+    std::vector<HeadEdit> edits;
+    for (const v1::HeadEdit& edit : set.heads()) edits.push_back({edit.layer(), edit.head(), HeadOp::kZero});
+    SPRINT_ASSIGN_OR_RETURN(const Arm arm, Arm::Create(std::move(edits)));
+    spec.explicit_arms.push_back(arm.Name());
+  }
+  return spec;
+}
+
+// Sorted and without repeats: the order of stop tokens changes no answer, so it may not change the run.
+std::vector<int32_t> StopTokensOf(const v1::Decoding& decoding, const ModelConfig& config) {
+  std::set<int32_t> stops(decoding.stop_tokens().begin(), decoding.stop_tokens().end());
+  if (!decoding.ignore_eos()) stops.insert(config.eos_tokens.begin(), config.eos_tokens.end());
+  return {stops.begin(), stops.end()};
+}
+
+absl::Status CheckStopTokens(const std::vector<int32_t>& stops, const ModelConfig& config) {
+  for (const int32_t stop : stops) {
+    if (stop >= 0 && stop < config.vocab) continue;
+    return Error(absl::StatusCode::kInvalidArgument, Reason::kSpecInvalid,
+                 absl::StrCat("decoding.stop_tokens names token ", stop, "; the model has ", config.vocab,
+                              ", from 0 on"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RenderAll(PreparedLaunch& launch) {
+  PromptOptions options;
+  SPRINT_ASSIGN_OR_RETURN(options.format, ParseChatFormat(launch.spec.prompt().format()));
+  options.system = launch.spec.prompt().system();
+  options.user_template = launch.spec.prompt().template_();
+  absl::flat_hash_set<Hash256> known;
+  for (const Problem& problem : launch.problems) {
+    SPRINT_ASSIGN_OR_RETURN(RenderedPrompt prompt,
+                            Render(options, problem, *launch.model->tokenizer, launch.model->config,
+                                   launch.run.decoding.max_new_tokens));
+    const Hash256 hash = QuestionRecord{prompt.tokens, prompt.text}.ContentHash();
+    if (known.insert(hash).second) {
+      launch.questions.push_back(hash);
+      launch.prompt_tokens += static_cast<int64_t>(prompt.tokens.size());
+    }
+    launch.prompts.push_back(std::move(prompt));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int64_t PreparedLaunch::cells() const {
+  return static_cast<int64_t>(questions.size()) * static_cast<int64_t>(arms.size()) * spec.samples();
+}
+
+absl::StatusOr<PreparedLaunch> Prepare(const v1::ExperimentSpec& spec,
+                                       const std::function<void(double)>& fingerprinting) {
+  PreparedLaunch launch;
+  launch.spec = spec;
+  SPRINT_ASSIGN_OR_RETURN(launch.model, OpenModel(spec.model().path()));
+  const ModelConfig& config = launch.model->config;
+  SPRINT_ASSIGN_OR_RETURN(const ArmSpec arms, ArmSpecOf(spec.arms()));
+  SPRINT_ASSIGN_OR_RETURN(launch.arms, ExpandArms(arms, config.layers, config.heads));
+  launch.run.decoding.max_new_tokens = spec.decoding().max_new_tokens();
+  launch.run.decoding.stop_tokens = StopTokensOf(spec.decoding(), config);
+  SPRINT_RETURN_IF_ERROR(CheckStopTokens(launch.run.decoding.stop_tokens, config));
+  SPRINT_ASSIGN_OR_RETURN(launch.problems,
+                          ReadDataset(spec.dataset().path(), DatasetOptionsOf(spec.dataset())));
+  SPRINT_RETURN_IF_ERROR(RenderAll(launch));
+  launch.run.tokenizer_hash = launch.model->tokenizer->Fingerprint();
+  launch.run.dtype = spec.model().dtype();
+  launch.run.engine_mode = spec.engine_mode();
+  launch.run.seed = spec.seed();
+  launch.run.model_name = config.name;
+  launch.run.model_path = spec.model().path();
+  const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  SPRINT_ASSIGN_OR_RETURN(launch.run.weights_hash,
+                          FingerprintWeights(*launch.model, threads, fingerprinting));
+  return launch;
+}
+
+v1::Submission SubmissionOf(const PreparedLaunch& launch) {
+  v1::Submission header;
+  header.set_protocol(kProtocolVersion);
+  *header.mutable_spec() = launch.spec;
+  header.set_name(launch.spec.name());
+  header.set_weights_hash(std::string(launch.run.weights_hash.Raw()));
+  header.set_tokenizer_hash(std::string(launch.run.tokenizer_hash.Raw()));
+  header.set_model_name(launch.run.model_name);
+  header.set_model_path(launch.run.model_path);
+  header.set_dtype(launch.run.dtype);
+  header.set_engine_mode(launch.run.engine_mode);
+  header.set_max_new_tokens(launch.run.decoding.max_new_tokens);
+  for (const int32_t stop : launch.run.decoding.stop_tokens) header.add_stop_tokens(stop);
+  for (const Arm& arm : launch.arms) header.add_arms(arm.Name());
+  return header;
+}
+
+std::vector<v1::Question> QuestionsOf(const PreparedLaunch& launch) {
+  std::vector<v1::Question> questions;
+  questions.reserve(launch.problems.size());
+  for (size_t i = 0; i < launch.problems.size(); ++i) {
+    const Problem& problem = launch.problems[i];
+    v1::Question& question = questions.emplace_back();
+    question.set_id(problem.id);
+    question.set_text(problem.question);
+    question.set_prompt(launch.prompts[i].text);
+    question.mutable_tokens()->Add(launch.prompts[i].tokens.begin(), launch.prompts[i].tokens.end());
+    question.set_gold(problem.gold);
+    question.set_subject(problem.subject);
+    question.set_level(problem.level);
+  }
+  return questions;
+}
+
+}  // namespace sprint
