@@ -21,14 +21,51 @@ struct Spelling {
 
 // Commands by name, without the backslash. An empty `to` drops the command.
 constexpr Spelling kCommands[] = {
-    {"dfrac", "\\frac"}, {"tfrac", "\\frac"}, {"cfrac", "\\frac"},  {"left", ""},      {"right", ""},
-    {"quad", " "},       {"qquad", " "},      {"displaystyle", ""}, {"limits", ""},    {"cdot", "*"},
-    {"times", "*"},      {"le", "\\leq "},    {"ge", "\\geq "},     {"ne", "\\neq "},  {"degree", ""},
-    {"circ", ""},        {"bigl", ""},        {"bigr", ""},         {"Bigl", ""},      {"Bigr", ""},
-    {"big", ""},         {"Big", ""},         {"lbrace", "\\{"},    {"rbrace", "\\}"}, {"mathrm", ""},
-    {"text", ""},        {"textbf", ""},      {"textit", ""},       {"textrm", ""},    {"mbox", ""},
-    {"mathbf", ""},      {"mathit", ""},      {"operatorname", ""}, {"boxed", ""},     {"fbox", ""},
-    {"textnormal", ""},  {"dollar", ""},      {"mathsf", ""},       {"bf", ""},        {"rm", ""},
+    {"dfrac", "\\frac"},
+    {"tfrac", "\\frac"},
+    {"cfrac", "\\frac"},
+    {"left", ""},
+    {"right", ""},
+    {"quad", " "},
+    {"qquad", " "},
+    {"displaystyle", ""},
+    {"limits", ""},
+    {"cdot", "*"},
+    {"times", "*"},
+    {"le", "\\leq "},
+    {"ge", "\\geq "},
+    {"ne", "\\neq "},
+    {"degree", ""},
+    {"circ", ""},
+    {"bigl", ""},
+    {"bigr", ""},
+    {"Bigl", ""},
+    {"Bigr", ""},
+    {"big", ""},
+    {"Big", ""},
+    {"lbrace", "\\{"},
+    {"rbrace", "\\}"},
+    {"mathrm", ""},
+    {"text", ""},
+    {"textbf", ""},
+    {"textit", ""},
+    {"textrm", ""},
+    {"mbox", ""},
+    {"mathbf", ""},
+    {"mathit", ""},
+    {"operatorname", ""},
+    {"boxed", ""},
+    {"fbox", ""},
+    {"textnormal", ""},
+    {"vert", "|"},
+    {"lvert", "|"},
+    {"rvert", "|"},
+    {"mid", "|"},
+    {"backslash", "\\setminus "},
+    {"dollar", ""},
+    {"mathsf", ""},
+    {"bf", ""},
+    {"rm", ""},
 };
 // Whose argument is set as words: a space stands in for the braces.
 bool IsTextCommand(absl::string_view name) {
@@ -66,12 +103,17 @@ constexpr Spelling kUnicode[] = {
     {"€", "$"},
     {"£", "$"},
     {"\u202F", " "},
+    {"∩", "\\cap "},
+    {"∖", "\\setminus "},
+    {"∅", "\\emptyset "},
 };
 
 // One pass over the text; what a brace closes is kept on a stack, so nothing recurs.
 class Cleaner {
  public:
-  explicit Cleaner(absl::string_view text) : in_(text) { out_.reserve(text.size()); }
+  explicit Cleaner(absl::string_view text) : in_(text), has_rows_(absl::StrContains(text, "\\begin")) {
+    out_.reserve(text.size());
+  }
 
   std::string Run() {
     while (at_ < in_.size()) Step();
@@ -96,9 +138,12 @@ class Cleaner {
       Space();
       ++at_;
     } else if (c == '*' && absl::StartsWith(in_.substr(at_), "**")) {
-      at_ += 2;  // bold in Markdown
+      if (IsOperandBefore() && IsOperandAt(at_ + 2)) out_.push_back('^');  // a power; else bold in Markdown
+      at_ += 2;
     } else if (c == '$') {
       ++at_;
+    } else if (c == '<' && ControlToken() > 0) {
+      at_ += ControlToken();
     } else {
       out_.push_back(c);
       ++at_;
@@ -110,6 +155,21 @@ class Cleaner {
     absl::string_view rest = in_.substr(at_ + 1);
     absl::ConsumePrefix(&rest, "{");
     return absl::StartsWith(rest, "\\circ");
+  }
+
+  // The length of a model's control token, such as <|im_end|>, that was left in the text.
+  size_t ControlToken() const {
+    const absl::string_view rest = in_.substr(at_, 40);
+    const size_t end = absl::StartsWith(rest, "<|") ? rest.find("|>", 2) : absl::string_view::npos;
+    return end == absl::string_view::npos ? 0 : end + 2;
+  }
+
+  bool IsOperandBefore() const {
+    return !out_.empty() &&
+           (absl::ascii_isalnum(static_cast<unsigned char>(out_.back())) || out_.back() == ')');
+  }
+  bool IsOperandAt(size_t at) const {
+    return at < in_.size() && (absl::ascii_isalnum(static_cast<unsigned char>(in_[at])) || in_[at] == '(');
   }
 
   void Space() {
@@ -138,6 +198,11 @@ class Cleaner {
       if (!absl::StartsWith(rest, spelling.from)) continue;
       absl::StrAppend(&out_, spelling.to);
       at_ += spelling.from.size();
+      return;
+    }
+    if (absl::StartsWith(rest, "\xEF\xBC") && rest.size() > 2 && rest[2] >= '\x90' && rest[2] <= '\x99') {
+      out_.push_back(static_cast<char>('0' + (rest[2] - '\x90')));  // a full-width digit
+      at_ += 3;
       return;
     }
     out_.push_back(in_[at_++]);
@@ -188,6 +253,8 @@ class Cleaner {
     at_ += 2;
     switch (c) {
       case '!':
+        while (at_ < in_.size() && in_[at_] == ' ') ++at_;
+        return;
       case '(':
       case ')':
       case '[':
@@ -206,7 +273,12 @@ class Cleaner {
         out_.push_back('%');
         return;
       case '\\':
-        out_ += "\\\\";
+        // A row's end; where there are no rows, a command that was escaped twice.
+        if (!has_rows_ && at_ < in_.size() && IsLetter(in_[at_])) {
+          --at_;
+        } else {
+          out_ += "\\\\";
+        }
         return;
       default:
         out_.push_back('\\');
@@ -215,6 +287,7 @@ class Cleaner {
   }
 
   absl::string_view in_;
+  const bool has_rows_;  // \\\\ ends a row of a matrix
   size_t at_ = 0;
   std::string out_;
   std::vector<absl::string_view> closers_;
@@ -242,8 +315,7 @@ std::string CleanAnswer(absl::string_view text) {
   JoinThousands(out);
   absl::string_view view = absl::StripAsciiWhitespace(out);
   while (absl::ConsumeSuffix(&view, ".") || absl::ConsumeSuffix(&view, ",") ||
-         absl::ConsumeSuffix(&view, ";") || absl::ConsumeSuffix(&view, " ") ||
-         absl::ConsumeSuffix(&view, "!")) {
+         absl::ConsumeSuffix(&view, ";") || absl::ConsumeSuffix(&view, " ")) {
   }
   while (absl::ConsumePrefix(&view, ":") || absl::ConsumePrefix(&view, " ") ||
          absl::ConsumePrefix(&view, "=")) {

@@ -214,6 +214,25 @@ std::optional<std::string> ReadUnit(absl::string_view text) {
   return unit;
 }
 
+// "th" of 12th and 12^{th}, unless it begins a word.
+void SkipOrdinal(absl::string_view& rest) {
+  absl::string_view at = rest;
+  const bool braces = absl::ConsumePrefix(&at, "^{");
+  const bool raised = braces || absl::ConsumePrefix(&at, "^");
+  at = absl::StripLeadingAsciiWhitespace(at);
+  if (!raised && at.size() != rest.size()) return;
+  for (const absl::string_view ending : {"th", "st", "nd", "rd"}) {
+    if (!absl::ConsumePrefix(&at, ending)) continue;
+    if (!at.empty() && IsLetter(at[0])) return;
+    if (braces) {
+      at = absl::StripLeadingAsciiWhitespace(at);
+      absl::ConsumePrefix(&at, "}");
+    }
+    rest = at;
+    return;
+  }
+}
+
 }  // namespace
 
 std::optional<WrittenNumber> ReadNumber(absl::string_view text) {
@@ -225,6 +244,7 @@ std::optional<WrittenNumber> ReadNumber(absl::string_view text) {
   number.value = *value;
   number.value.numerator *= sign;
   absl::string_view rest = reader.rest();
+  SkipOrdinal(rest);
   const absl::string_view packed = absl::StripLeadingAsciiWhitespace(rest);
   if (absl::StartsWith(packed, "%") || absl::StartsWith(packed, "percent")) {
     number.percent = true;

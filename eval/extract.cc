@@ -10,6 +10,7 @@ namespace sprint {
 namespace {
 
 bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
+bool IsLetter(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); }
 bool IsSpace(char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); }
 
 // `text` from `begin` to `end` without spaces around it.
@@ -80,11 +81,13 @@ Extraction Hashes(absl::string_view text) {
   return Cut(text, at + 4, std::min(text.find('\n', at), text.size()), "hashes");
 }
 
-// Where a sentence that begins at `begin` ends: a line's end, or a full stop that no digit follows.
+// Where a sentence that begins at `begin` ends: a line's end, a full stop before a space or the end,
+// an exclamation mark behind a last word (behind a number it may be a factorial).
 size_t SentenceEnd(absl::string_view text, size_t begin) {
   for (size_t i = begin; i < text.size(); ++i) {
     if (text[i] == '\n') return i;
     if (text[i] == '.' && (i + 1 == text.size() || IsSpace(text[i + 1]))) return i;
+    if (text[i] == '!' && i > 0 && IsLetter(text[i - 1]) && i + 1 == text.size()) return i;
   }
   return text.size();
 }
@@ -112,11 +115,50 @@ Extraction AnswerIs(absl::string_view text) {
   return Cut(text, begin, SentenceEnd(text, begin), "answer_is");
 }
 
+// <answer>…</answer>, as some reward formats have it: the last.
+Extraction AnswerTag(absl::string_view text) {
+  constexpr absl::string_view kOpen = "<answer>";
+  const size_t end = text.rfind("</answer>");
+  const size_t at = end == absl::string_view::npos ? end : text.rfind(kOpen, end);
+  return at == absl::string_view::npos ? Extraction() : Cut(text, at + kOpen.size(), end, "answer_tag");
+}
+
+// A text that is nothing but an expression: short, one line, no words.
+Extraction Whole(absl::string_view text) {
+  constexpr size_t kMaxWhole = 200;
+  text = absl::StripTrailingAsciiWhitespace(text);
+  const size_t begin = text.size() - absl::StripLeadingAsciiWhitespace(text).size();
+  if (text.size() - begin > kMaxWhole || text.find_first_of("\n:#", begin) != absl::string_view::npos ||
+      absl::StrContains(text, "\\boxed"))
+    return {};
+  for (size_t i = begin; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      while (i + 1 < text.size() && IsLetter(text[i + 1])) ++i;
+      continue;
+    }
+    if (IsLetter(text[i]) && i + 1 < text.size() && IsLetter(text[i + 1])) return {};
+  }
+  return Cut(text, begin, text.size(), "whole");
+}
+
+// "½", "2½": the last, when no digit follows it.
+Extraction LastVulgarFraction(absl::string_view text, size_t after) {
+  for (const absl::string_view fraction : {"½", "¼", "¾"}) {
+    const size_t at = text.rfind(fraction);
+    if (at == absl::string_view::npos || at < after) continue;
+    size_t begin = at;
+    while (begin > 0 && IsDigit(text[begin - 1])) --begin;
+    return Cut(text, begin, at + fraction.size(), "last_number");
+  }
+  return {};
+}
+
 // The last run of digits, with its sign, separators, point, fraction and percent sign.
 Extraction LastNumber(absl::string_view text) {
   size_t end = text.size();
   while (end > 0 && !IsDigit(text[end - 1])) --end;
-  if (end == 0) return {};
+  Extraction vulgar = LastVulgarFraction(text, end);
+  if (end == 0 || !vulgar.answer.empty()) return vulgar;
   size_t begin = end;
   const auto inside = [&](size_t i) {
     const char c = text[i];
@@ -138,7 +180,7 @@ Extraction LastNumber(absl::string_view text) {
 }  // namespace
 
 Extraction ExtractAnswer(absl::string_view text) {
-  for (const auto rule : {Boxed, Hashes, AnswerIs, LastNumber}) {
+  for (const auto rule : {Boxed, AnswerTag, Hashes, AnswerIs, Whole, LastNumber}) {
     Extraction found = rule(text);
     if (!found.answer.empty() || found.rule == "cut_off") return found;
   }

@@ -1,8 +1,9 @@
 // The judge: is the answer in a text the right one?
 //
-// A first version: extraction by GSM8K's "####", \boxed{…}, "the answer is …", the last number, in
-// that order of trust; comparison by exact rational value where both sides are numbers, else by
-// normalised text.
+// Extraction, in the order of trust: \boxed{…}, <answer>…</answer>, GSM8K's "####", "the answer is …",
+// a text that is one expression, the last number. Comparison (equivalence.h): exact rational values,
+// lists, sets, matrices and relations part by part, algebra over symbols and roots, a seeded numeric
+// check as the last resort; else by normalised text.
 #ifndef SPRINT_EVAL_JUDGE_H_
 #define SPRINT_EVAL_JUDGE_H_
 
@@ -18,8 +19,10 @@ inline constexpr int32_t kJudgeVersion = 1;
 
 struct Extraction {
   std::string answer;  // empty: nothing found
-  std::string rule;    // "boxed", "hashes", "answer_is", "last_number", "none"
-  size_t begin = 0;    // where it stands in the text, bytes
+  // "boxed", "answer_tag", "hashes", "answer_is", "whole", "last_number"; without an answer "cut_off"
+  // (the text ends inside a box) or "none".
+  std::string rule;
+  size_t begin = 0;  // where it stands in the text, bytes
   size_t end = 0;
 };
 

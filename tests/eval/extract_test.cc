@@ -63,7 +63,7 @@ TEST(Extract, TheLastNumberIsTheLastResort) {
   EXPECT_EQ(Found("3 + 4 makes 7 apples"), "last_number: 7");
   EXPECT_EQ(Found("costs $1,234.50 in all."), "last_number: $1,234.50");
   EXPECT_EQ(Found("it is -5"), "last_number: -5");
-  EXPECT_EQ(Found("8 -5"), "last_number: 5");
+  EXPECT_EQ(Found("so 8 -5"), "last_number: 5");
   EXPECT_EQ(Found("about 12.5%!"), "last_number: 12.5%");
   EXPECT_EQ(Found("A: 3/4"), "last_number: 3/4");
 }

@@ -60,10 +60,10 @@ TEST(Judge, AVerdictSaysWhatWasFoundAndWhy) {
   const Verdict right = Judge("thus \\boxed{18}", "18");
   EXPECT_TRUE(right.correct);
   EXPECT_EQ(right.extraction.rule, "boxed");
-  EXPECT_EQ(right.reason, "18 = 18 (exact value)");
+  EXPECT_EQ(right.reason, "18 = 18 (text)");
   const Verdict wrong = Judge("thus 17", "18");
   EXPECT_FALSE(wrong.correct);
-  EXPECT_EQ(wrong.reason, "17 differs from 18 (exact value)");
+  EXPECT_EQ(wrong.reason, "17 differs from 18 (algebra)");
   EXPECT_EQ(Judge("no idea", "18").reason, "nothing extracted");
 }
 

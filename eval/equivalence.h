@@ -1,0 +1,18 @@
+// Whether two cleaned answers mean the same: structure by structure, scalars exactly where possible.
+#ifndef SPRINT_EVAL_EQUIVALENCE_H_
+#define SPRINT_EVAL_EQUIVALENCE_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace sprint {
+
+// `gold` and `answer` are as CleanAnswer leaves them. `rule` gets what decided: "text", "exact value",
+// "algebra", "numeric check", "rounding", "parts", "relation". Texts longer than kMaxExprBytes are
+// compared as texts; the work on shorter ones is bounded.
+bool Equivalent(absl::string_view gold, absl::string_view answer, std::string& rule);
+
+}  // namespace sprint
+
+#endif  // SPRINT_EVAL_EQUIVALENCE_H_
