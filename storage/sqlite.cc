@@ -19,6 +19,19 @@ bool NoRoom(int code, int system_error) {
   return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
 }
 
+// The operating system's reason for an I/O error. SQLite keeps the last errno of each file, and may lose
+// the connection's while it rolls back.
+int SystemError(sqlite3* handle) {
+  int error = sqlite3_system_errno(handle);
+  if (error == 0) sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  sqlite3_file* log = nullptr;
+  if (error == 0 && sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+      log != nullptr && log->pMethods != nullptr) {
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+  }
+  return error;
+}
+
 absl::Status ConstraintError(int extended, const std::string& path, const std::string& message) {
   const std::string line = absl::StrCat(path, ": ", message);
   if (extended == SQLITE_CONSTRAINT_PRIMARYKEY || extended == SQLITE_CONSTRAINT_UNIQUE) {
@@ -131,7 +144,8 @@ std::string Database::FirstDamage() {
 
 absl::Status Database::LastError() {
   const int code = sqlite3_extended_errcode(handle_);
-  const int system_error = sqlite3_system_errno(handle_);
+  const int system_error =
+      (code & 0xff) == SQLITE_IOERR ? SystemError(handle_) : sqlite3_system_errno(handle_);
   std::string message = sqlite3_errmsg(handle_);
   if (NoRoom(code, system_error)) {
     return Error(
