@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
@@ -80,12 +82,18 @@ absl::Status Checker::CheckPages() {
 
 absl::Status Checker::CheckForeignKeys() {
   SPRINT_ASSIGN_OR_RETURN(Statement check, database_->Prepare("PRAGMA foreign_key_check"));
+  std::map<std::pair<std::string, std::string>, int64_t> dangling;  // rows, by child and parent table
   Query query(check);
   for (;;) {
     SPRINT_ASSIGN_OR_RETURN(const bool more, query.Next());
-    if (!more) return absl::OkStatus();
-    Found(absl::StrCat("a row of ", query.Text(0), " names a row of ", query.Text(2), " that is not there"));
+    if (!more) break;
+    ++dangling[{query.Text(0), query.Text(2)}];
   }
+  for (const auto& [tables, rows] : dangling) {
+    Found(absl::StrCat(rows, " rows of ", tables.first, " name rows of ", tables.second,
+                       " that are not there"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Checker::CheckQuestions() {
