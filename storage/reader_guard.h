@@ -9,8 +9,8 @@
 
 namespace sprint {
 
-// Refuses, at the time a statement is prepared, everything but reading: writes, transactions, ATTACH,
-// and PRAGMAs that change something. Also registers answer_text and answer_tokens.
+// Refuses, at the time a statement is prepared, ATTACH, transactions, extensions and PRAGMAs that change
+// something; PrepareSingleRead refuses writes. Also registers answer_text and answer_tokens.
 absl::Status GuardReader(Database& database);
 
 // INVALID_ARGUMENT unless `sql` is one statement; gives the statement. Blank input is no statement.

@@ -119,6 +119,8 @@ TEST_F(ReaderTest, RefusesEverythingThatDoesMoreThanRead) {
 TEST_F(ReaderTest, ReadsWithPragmasExplainAndCommonTables) {
   EXPECT_OK(Select("PRAGMA table_info(outcome)"));
   EXPECT_OK(Select("PRAGMA user_version"));
+  EXPECT_OK(Select("SELECT name FROM pragma_table_info('outcome')"));
+  EXPECT_OK(Select("SELECT value FROM json_each(answer_tokens(NULL))"));
   EXPECT_OK(Select("EXPLAIN QUERY PLAN SELECT * FROM v_flips"));
   EXPECT_OK(Select(
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT sum(i) FROM n"));
