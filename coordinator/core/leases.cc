@@ -119,7 +119,12 @@ std::vector<CellKey> Core::State::Bury(CoreWorker& worker, const std::string& er
     if (leased.at(cell).started) started.push_back(cell);
   }
   if (worker.connected) revoked[worker.id].insert(revoked[worker.id].end(), all.begin(), all.end());
-  const std::vector<CellKey>& guilty = started.empty() ? all : started;
+  // What it had started may have been lost with its stream; but before its model was loaded, it
+  // cannot have started anything.
+  std::vector<CellKey> guilty = started;
+  for (const CellKey& cell : all) {
+    if (started.empty() && worker.numerics.contains(cell.run)) guilty.push_back(cell);
+  }
   for (const CellKey& cell : guilty) CountFailure(cell, worker.id, error, leased.at(cell).lease);
   ReleaseAll(worker);
   return guilty;

@@ -72,6 +72,9 @@ bool SimCoordinator::Submit(const ExperimentPlan& plan) {
 }
 
 void SimCoordinator::Command(ExperimentId experiment, sprint::Command command) {
+  if (core_ == nullptr) return;
+  // A finished one is not loaded by a restart.
+  if (!core_->Experiment(experiment).has_value() && store_->LoadExperiment(experiment).ok()) Load(experiment);
   if (core_ != nullptr) Apply(ExperimentCommand{experiment, command});
 }
 

@@ -33,9 +33,11 @@ void SimWorker::Later(absl::Duration delay, std::function<void()> what) {
 void SimWorker::Kill() {
   if (agent_ == nullptr) return;
   world_.CountCrash();
+  world_.CountDeath(owed_);
   agent_.reset();
   running_.clear();
   acknowledged_.clear();
+  owed_.clear();
   stream_.reset();
   // What the process had written mostly arrives.
   world_.network().BreakAll(index_, /*lose=*/world_.Mishap(0.2));
@@ -56,6 +58,7 @@ void SimWorker::Exit(const absl::Status& status) {
   agent_.reset();
   running_.clear();
   acknowledged_.clear();
+  owed_.clear();
   stream_.reset();
   world_.network().BreakAll(index_, /*lose=*/false);
   if (terminated_) {
@@ -84,8 +87,13 @@ void SimWorker::OnBytes(const std::shared_ptr<Stream>& stream, const std::string
   if (!proto.ParseFromString(bytes)) return world_.Complain("a coordinator's message does not parse");
   const auto message = FromProto(proto);
   if (!message.ok()) return world_.Complain(std::string(message.status().message()));
-  if (const Ack* ack = std::get_if<Ack>(&*message))
+  if (const Ack* ack = std::get_if<Ack>(&*message)) {
     acknowledged_.insert(ack->cells.begin(), ack->cells.end());
+    for (const CellKey& cell : ack->cells) owed_.erase(cell);
+  }
+  if (const Revoke* revoke = std::get_if<Revoke>(&*message)) {
+    for (const CellKey& cell : revoke->cells) owed_.erase(cell);
+  }
   Apply(FromCoordinator{*message});
 }
 
@@ -133,6 +141,7 @@ void SimWorker::Obey(const EngineCommand& command, std::vector<CellKey>& started
           absl::StrCat(ToString(start->cell), " computed again by the worker that was told it is durable"));
     }
     running_[start->cell] = world_.loop().now();
+    owed_.insert(start->cell);
     started.push_back(start->cell);
     Compute(start->cell);
   }

@@ -58,6 +58,7 @@ class SimWorker {
   int32_t slots_ = 4;
   std::map<CellKey, absl::Time> running_;  // since when
   std::set<CellKey> acknowledged_;         // to this process
+  std::set<CellKey> owed_;                 // begun by this process, not acknowledged or revoked
 };
 
 }  // namespace sprint::sim

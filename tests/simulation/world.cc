@@ -97,12 +97,14 @@ ExperimentPlan World::Plan(int first_question, int questions, int arms, int runs
   return plan;
 }
 
-void World::Submit(const ExperimentPlan& plan) {
-  if (coordinator_.Submit(plan)) {
+void World::Submit(std::vector<ExperimentPlan> plans) {
+  absl::Duration delay = absl::Seconds(1);
+  if (coordinator_.Submit(plans.front())) {
     ++submitted_;
-  } else {
-    loop_.After(absl::Seconds(1), [this, plan] { Submit(plan); });
+    plans.erase(plans.begin());
+    delay = Between(absl::Seconds(5), absl::Minutes(3));
   }
+  if (!plans.empty()) loop_.After(delay, [this, plans] { Submit(plans); });
 }
 
 // People.
@@ -150,9 +152,36 @@ void World::Misfortune() {
   loop_.After(Between(absl::Milliseconds(10), absl::Seconds(60)), [this] { Misfortune(); });
 }
 
-// Once all is finished, everyone is sent home; the coordinator may be down just then.
+void World::CountDeath(const std::set<CellKey>& owed) {
+  for (const CellKey& cell : owed) {
+    ++deaths_[cell].all;
+    if (owed.size() == 1) ++deaths_[cell].alone;
+  }
+}
+
+// A cell that bad luck has killed three times cannot be told from one that kills; but the last time
+// it must have been alone. A neighbour of such a cell never is quarantined for it.
+void World::CheckQuarantine() {
+  for (const CellKey& cell : quarantined()) {
+    const Deaths deaths = deaths_[cell];
+    if (broken_.contains(cell) || (deaths.all >= 3 && deaths.alone >= 1)) continue;
+    Complain(absl::StrCat(ToString(cell), " is quarantined after ", deaths.all, " deaths, ", deaths.alone,
+                          " alone"));
+  }
+}
+
+// Once all is finished, what is quarantined is tried again, in peace; then everyone is sent home.
+// The coordinator may be down just then.
 void World::Finish() {
-  if (!chaotic() && submitted_ == kExperiments && coordinator_.Finished()) coordinator_.DrainWorkers();
+  if (!chaotic() && submitted_ == kExperiments && coordinator_.Finished()) {
+    if (!retried_) {
+      CheckQuarantine();
+      retried_ = true;
+      for (int64_t i = 1; i <= kExperiments; ++i) coordinator_.Command(ExperimentId(i), Command::kRetry);
+    } else {
+      coordinator_.DrainWorkers();
+    }
+  }
   loop_.After(absl::Seconds(10), [this] { Finish(); });
 }
 
@@ -164,8 +193,7 @@ std::string World::Run() {
   const int half = options_.questions / 2;
   const ExperimentPlan first = Plan(0, options_.questions, options_.arms, 1);
   const ExperimentPlan second = Plan(half, options_.questions, options_.arms + 1, 2);
-  loop_.After(absl::ZeroDuration(), [this, first] { Submit(first); });
-  loop_.After(Between(absl::Seconds(5), absl::Minutes(3)), [this, second] { Submit(second); });
+  loop_.After(absl::ZeroDuration(), [this, first, second] { Submit({first, second}); });
   if (options_.chaos > absl::ZeroDuration()) {
     Misfortune();
     loop_.After(absl::Minutes(1), [this] { Meddle(); });

@@ -78,6 +78,8 @@ class World {
   void Complain(const std::string& what);
   void CountCrash() { ++crashes_; }
   void CountComputed() { ++computed_; }
+  // A process died that had begun these cells and was not rid of them.
+  void CountDeath(const std::set<CellKey>& owed);
 
   // What the engine answers for a cell, and whether a gold calls it right.
   std::string TextOf(const CellKey& cell) const;
@@ -85,11 +87,14 @@ class World {
 
  private:
   ExperimentPlan Plan(int first_question, int questions, int arms, int runs) const;
-  void Submit(const ExperimentPlan& plan);
+  // In this order, however often the coordinator is down: the ids follow from it.
+  void Submit(std::vector<ExperimentPlan> plans);
   void Meddle();
   void Misfortune();
   void Finish();
   void Poison();
+  // What is quarantined, is so for a reason.
+  void CheckQuarantine();
 
   Options options_;
   Loop loop_;
@@ -101,7 +106,14 @@ class World {
   absl::Time chaos_until_;
   std::set<CellKey> poison_;
   std::set<CellKey> broken_;
+  // How often a process died that had begun the cell, and how often it had begun no other.
+  struct Deaths {
+    int all = 0;
+    int alone = 0;
+  };
+  std::map<CellKey, Deaths> deaths_;
   int submitted_ = 0;
+  bool retried_ = false;
   int64_t cells_ = 0;
   int64_t crashes_ = 0;
   int64_t computed_ = 0;

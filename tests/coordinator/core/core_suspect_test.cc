@@ -105,11 +105,21 @@ TEST_F(CoreSuspect, ADeathCountsAgainstWhatHadStarted) {
   EXPECT_EQ(records_.failures[1].cell, C(1, 2));
 }
 
+TEST_F(CoreSuspect, ADeathWhileTheModelIsLoadedCountsAgainstNobody) {
+  Add(Sweep(1, 1, 3));
+  Connect(1);
+  Offer(1, 3);
+  TakeGrants(1);
+  Apply(WorkerDied{WorkerId(1)});
+  EXPECT_THAT(records_.failures, IsEmpty());
+}
+
 TEST_F(CoreSuspect, ADeathBeforeAnythingIsKnownToHaveStartedCountsAgainstAll) {
   Add(Sweep(1, 1, 3));
   Connect(1);
   Offer(1, 3);
   TakeGrants(1);
+  Apply(RunReadyReported{WorkerId(1), RunId(1), NumericsId(7)});
   Apply(WorkerDied{WorkerId(1)});
   EXPECT_THAT(records_.failures, SizeIs(3));
 }
