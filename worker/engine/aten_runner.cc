@@ -167,7 +167,7 @@ absl::Status AtenRunner::Measure(const at::Tensor& w, int64_t max_rows) {
   RowRule& rule = rules_[{w.size(1), w.size(0)}];
   if (!rule.classes.empty()) return absl::OkStatus();
   const int64_t bytes = DtypeBytes(dtype_);
-  const int64_t rows = CandidateRows(max_rows).back() + 4;
+  const int64_t rows = ProbeRows(max_rows);
   std::vector<float> values(static_cast<size_t>(rows * w.size(1)));
   CounterRng rng(/*seed=*/1, /*stream=*/static_cast<uint64_t>(w.size(1)));
   for (float& value : values) value = static_cast<float>(rng.NextUint64() >> 40) * 0x1p-22f - 2.0f;

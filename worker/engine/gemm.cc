@@ -24,8 +24,6 @@
 namespace sprint {
 namespace {
 
-// A shift of up to 3 rows is tried beside the largest count (row_rule.cc).
-constexpr int64_t kProbeExtra = 4;
 // Rows of the probe that go into the description's hash.
 constexpr int64_t kHashedRows = 4;
 
@@ -89,8 +87,7 @@ absl::Status Gemm::Measure(const Matrix& weights, int64_t max_rows) {
   if (!rule.classes.empty()) return absl::OkStatus();
   try {
     const c10::InferenceMode guard;
-    SPRINT_ASSIGN_OR_RETURN(const Matrix x, ProbeInput(CandidateRows(max_rows).back() + kProbeExtra,
-                                                       weights.cols, weights.dtype));
+    SPRINT_ASSIGN_OR_RETURN(const Matrix x, ProbeInput(ProbeRows(max_rows), weights.cols, weights.dtype));
     const int64_t bytes = DtypeBytes(weights.dtype);
     const at::Tensor w = Impl{}.Transposed(weights);
     const auto multiply = [&](const void* in, int64_t rows, void* out) {

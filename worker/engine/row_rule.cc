@@ -13,9 +13,9 @@ namespace {
 // Padding a single row to more than this many costs more than tiles do.
 constexpr int64_t kMostPadding = 64;
 constexpr int64_t kTiles[] = {32, 16, 8, 1};
-// Places that a row is moved by, to see whether its place matters: odd, so that they fall on other
-// remainders of every kernel's row unrolling. CandidateRows leaves room for the largest.
-constexpr int64_t kShifts[] = {1, 3};
+// The bits that count are those of a call of at least this many rows, whatever the limit of the
+// engine at hand: engines with other limits then agree.
+constexpr int64_t kReferenceRows = 128;
 
 struct Probe {
   RowGemm gemm;
@@ -31,28 +31,24 @@ struct Probe {
   // Whether rows computed `rows` at a time, from several starts, have the bits that `reference`
   // (rows [0, reference_rows) computed at once) has.
   bool Agrees(int64_t rows, const std::vector<char>& reference, int64_t reference_rows) const {
-    for (const int64_t first : {int64_t{0}, kShifts[0], kShifts[1], reference_rows - rows}) {
+    for (const int64_t first : {int64_t{0}, int64_t{1}, reference_rows - rows}) {
       if (first + rows > reference_rows) continue;
       const std::vector<char> y = Run(first, rows);
       if (std::memcmp(y.data(), reference.data() + first * y_row, y.size()) != 0) return false;
     }
     return true;
   }
-  // Whether a call of `rows` rows gives a row the same bits at other places of it.
+  // Whether a call of `rows` rows gives a row the same bits one place further up: any dependence
+  // on the place shows for some row.
   bool PlaceIsFree(int64_t rows, const std::vector<char>& at_zero) const {
-    for (const int64_t shift : kShifts) {
-      if (shift >= rows) continue;
-      const std::vector<char> y = Run(shift, rows);
-      if (std::memcmp(y.data(), at_zero.data() + shift * y_row,
-                      static_cast<size_t>((rows - shift) * y_row)) != 0) {
-        return false;
-      }
-    }
-    return true;
+    const std::vector<char> y = Run(1, rows);
+    return std::memcmp(y.data(), at_zero.data() + y_row, static_cast<size_t>((rows - 1) * y_row)) == 0;
   }
 };
 
 }  // namespace
+
+int64_t ProbeRows(int64_t max_rows) { return std::max(kReferenceRows, CandidateRows(max_rows).back()) + 1; }
 
 std::vector<int64_t> CandidateRows(int64_t max_rows) {
   std::vector<int64_t> rows = {1, 2, 4, 8};
@@ -95,21 +91,19 @@ RowRule MeasureRowRule(RowGemm gemm, int64_t max_rows, const void* x, int64_t x_
                        int64_t y_row_bytes) {
   const Probe probe{gemm, static_cast<const char*>(x), x_row_bytes, y_row_bytes};
   const std::vector<int64_t> candidates = CandidateRows(max_rows);
-  const int64_t largest = candidates.back();
-  const std::vector<char> reference = probe.Run(0, largest);
+  const int64_t reference_rows = std::max(kReferenceRows, candidates.back());
+  const std::vector<char> reference = probe.Run(0, reference_rows);
 
   RowRule rule;
-  if (probe.PlaceIsFree(largest, reference)) {
+  if (probe.PlaceIsFree(reference_rows, reference)) {
     for (const int64_t rows : candidates) {
-      const bool agrees = rows == largest || (probe.Agrees(rows, reference, largest) &&
-                                              probe.PlaceIsFree(rows, probe.Run(0, rows)));
-      if (agrees) {
+      if (rows == reference_rows || probe.Agrees(rows, reference, reference_rows)) {
         rule.classes.push_back(rows);
       } else {
         rule.largest_rejected = rows;
       }
     }
-    if (rule.classes.front() <= std::max(kMostPadding, candidates.front())) return rule;
+    if (!rule.classes.empty() && rule.classes.front() <= kMostPadding) return rule;
   }
   rule = RowRule{};
   rule.tiled = true;

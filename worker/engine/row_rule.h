@@ -3,7 +3,7 @@
 //
 // BLAS libraries choose another kernel for another row count, and rounding differs between them.
 // The rule is measured for each weight shape: from a list of candidate counts, those that give the
-// bits of the largest one are used, and a call is padded up to the next of them. Only counts that
+// bits of a large call are used, and a call is padded up to the next of them. Only counts that
 // were measured are ever called. Where the counts agree on too little, calls are cut into
 // tiles of one fixed count instead.
 #ifndef SPRINT_WORKER_ENGINE_ROW_RULE_H_
@@ -41,8 +41,11 @@ std::vector<int64_t> CandidateRows(int64_t max_rows);
 // Computes `rows` rows of bytes from `x` into `y`, both dense row-major.
 using RowGemm = absl::FunctionRef<void(const void* x, int64_t rows, void* y)>;
 
-// Measures `gemm`. `x` holds CandidateRows(max_rows).back() + 4 rows of `x_row_bytes`, with values
-// such as the gemm will see; results have `y_row_bytes` a row.
+// Rows of input that MeasureRowRule needs.
+int64_t ProbeRows(int64_t max_rows);
+
+// Measures `gemm`. `x` holds ProbeRows(max_rows) rows of `x_row_bytes`, with values such as the gemm
+// will see; results have `y_row_bytes` a row.
 RowRule MeasureRowRule(RowGemm gemm, int64_t max_rows, const void* x, int64_t x_row_bytes,
                        int64_t y_row_bytes);
 
