@@ -17,8 +17,10 @@ namespace {
 
 // The log is folded into the database each time it has grown by this many pages…
 constexpr int64_t kFoldEveryFrames = 1000;
-// … and after every commit, and cut back to nothing, once its file is larger than this.
+// … after every commit, and cut back to nothing, once its file is larger than this…
 constexpr int64_t kLargeLogBytes = int64_t{16} << 20;
+// … and by the commit itself, which so slows down, when the thread cannot keep up.
+constexpr int64_t kTooLargeLogBytes = int64_t{64} << 20;
 
 // The one name of the file, so that two links to it meet at one lock. Its folder must exist.
 absl::StatusOr<std::string> CanonicalPath(const std::string& path) {
@@ -87,10 +89,12 @@ absl::StatusOr<std::unique_ptr<Store>> SqliteStore::Open(const SqliteStoreOption
   SPRINT_RETURN_IF_ERROR(ExamineSchema(database).status());
   SPRINT_RETURN_IF_ERROR(Configure(database, options));
   SPRINT_RETURN_IF_ERROR(Migrate(database));
-  SPRINT_ASSIGN_OR_RETURN(store->page_size_, database.QueryInt("PRAGMA page_size"));
   sqlite3_wal_hook(database.handle(), &NoteFrames, &store->frames_);
   SPRINT_RETURN_IF_ERROR(store->PrepareStatements());
   SPRINT_RETURN_IF_ERROR(store->TakeEpoch());
+  if (options.fold_in_background) {
+    SPRINT_ASSIGN_OR_RETURN(store->folder_, LogFolder::Start(path));
+  }
   return std::unique_ptr<Store>(std::move(store));
 }
 
@@ -163,36 +167,31 @@ absl::Status SqliteStore::Write(const std::function<absl::Status()>& write) {
   }
   SPRINT_RETURN_IF_ERROR(write());
   SPRINT_RETURN_IF_ERROR(transaction.Commit());
-  FoldLog();
+  KeepLogShort();
   return absl::OkStatus();
 }
 
 // What is committed is durable in the log already: an error here only leaves the log longer, and the
 // next commit that has no room says so.
-void SqliteStore::FoldLog() {
-  const bool large = frames_ * page_size_ > kLargeLogBytes;
+void SqliteStore::KeepLogShort() {
+  const int64_t bytes = wal_status().bytes;
+  const bool large = bytes > kLargeLogBytes;
   if (frames_ < frames_folded_) frames_folded_ = 0;  // the log began anew
-  if (!large && frames_ - frames_folded_ < kFoldEveryFrames) return;
-  int in_log = 0;
-  int folded = 0;
-  const int code =
-      sqlite3_wal_checkpoint_v2(database_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &folded);
-  frames_folded_ = frames_;
-  held_back_ = code != SQLITE_OK || folded < in_log;
-  if (held_back_ || !large) return;
-  // Everything is folded in: cut the file back, unless a reader still looks at it.
-  sqlite3_busy_timeout(database_->handle(), 0);
-  held_back_ = sqlite3_wal_checkpoint_v2(database_->handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, &in_log,
-                                         &folded) != SQLITE_OK;
-  sqlite3_busy_timeout(database_->handle(), kBusyTimeoutMs);
-  if (!held_back_) frames_ = frames_folded_ = 0;
+  const bool grown = frames_ - frames_folded_ >= kFoldEveryFrames;
+  if (!large && !grown) return;
+  if (folder_ != nullptr && !(grown && bytes > kTooLargeLogBytes)) {
+    folder_->Request(large);
+  } else {
+    held_back_ = FoldLog(*database_, large);
+  }
+  frames_folded_ = grown ? frames_ : frames_folded_;
 }
 
 WalStatus SqliteStore::wal_status() const {
   WalStatus status;
   struct stat info;
   if (stat((path_ + "-wal").c_str(), &info) == 0) status.bytes = info.st_size;
-  status.held_back = held_back_;
+  status.held_back = folder_ != nullptr ? folder_->held_back() : held_back_;
   return status;
 }
 

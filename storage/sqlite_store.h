@@ -17,7 +17,8 @@ struct SqliteStoreOptions {
   bool create = true;  // make the database when there is none
   // A folder's file system, as statfs's f_type; unset: the operating system's answer. Tests set it.
   std::function<absl::StatusOr<int64_t>(const std::string& folder)> file_system_type = nullptr;
-  int64_t max_pages = 0;  // the file may not grow beyond; 0: only the disk limits it
+  int64_t max_pages = 0;           // the file may not grow beyond; 0: only the disk limits it
+  bool fold_in_background = true;  // the log, on a thread; false: in the commit that makes it long
 };
 
 // Opens (and makes, migrates) the database and takes its ownership. Errors, each one line that says

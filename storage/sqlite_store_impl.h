@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "storage/counters.h"
+#include "storage/log_folder.h"
 #include "storage/owner_lock.h"
 #include "storage/payload.h"
 #include "storage/selection_index.h"
@@ -66,7 +67,7 @@ class SqliteStore : public Store {
   // Runs `write` in one transaction, after a check that the epoch is still ours; then folds the log in
   // when it is time to. Nothing of `write` stays unless the result is OK.
   absl::Status Write(const std::function<absl::Status()>& write);
-  void FoldLog();
+  void KeepLogShort();
 
   absl::Status AddOutcome(const OutcomeRecord& outcome, CounterDeltas& deltas);
   absl::Status InsertVerdict(const CellKey& cell, const VerdictRecord& verdict);
@@ -88,6 +89,7 @@ class SqliteStore : public Store {
   std::string path_;
   std::unique_ptr<OwnerLock> lock_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<LogFolder> folder_;  // null: the log is folded in the commit that makes it long
   Statements statements_;
   SelectionIndex index_;
 
@@ -95,7 +97,6 @@ class SqliteStore : public Store {
   std::string grant_key_;
   PayloadEncoder encoder_;
   JudgeCursor judge_cursor_;
-  int64_t page_size_ = 0;
   int64_t frames_ = 0;         // in the log, as the last commit left it
   int64_t frames_folded_ = 0;  // of them when folding was last tried
   bool held_back_ = false;
