@@ -78,10 +78,12 @@ template <typename T>
 void SiluMulImpl(const T* gate_up, int64_t n, T* out) {
   const F32 d;
   const VecF one = hn::Set(d, 1.0f);
+  // Highway's Exp is wrong where the result overflows; exp(88) is still finite.
+  const VecF most = hn::Set(d, 88.0f);
   MapRow(
       n, out,
       [&](VecF gate, VecF up) HWY_ATTR {
-        const VecF sigmoid = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(gate))));
+        const VecF sigmoid = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(gate), most))));
         return hn::Mul(hn::Mul(gate, sigmoid), up);
       },
       gate_up, gate_up + n);
