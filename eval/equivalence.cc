@@ -45,12 +45,6 @@ bool IsWord(const std::string& folded) {
   return folded.size() >= 3 && std::all_of(folded.begin(), folded.end(), IsLetter);
 }
 
-// A choice letter of the gold answer, in lower case.
-bool IsChoice(const std::string& gold, const std::string& answer) {
-  return gold.size() == 1 && answer.size() == 1 && gold[0] >= 'A' && gold[0] <= 'J' &&
-         answer[0] == absl::ascii_tolower(static_cast<unsigned char>(gold[0]));
-}
-
 // What may stand before an equals sign as the name of what follows: x, f(x), \angle APC, area.
 bool IsName(absl::string_view side) {
   return !side.empty() && side.size() <= 40 && !HasDigit(side) &&
@@ -78,7 +72,6 @@ class Comparer {
       if (!a->unit.empty() || !b->unit.empty()) return Decide("exact value", false);
     }
     if (IsWord(folded_gold) || IsWord(folded_answer)) return Decide("text", false);
-    if (IsChoice(folded_gold, folded_answer)) return Decide("text", true);
     if (depth >= kMaxDepth || is_long) return Decide("text", false);
     return SameStructure(gold, answer, depth);
   }
@@ -224,7 +217,7 @@ class Comparer {
       if (interval)
         return Same(gold_is_relation ? *interval : std::string(value),
                     gold_is_relation ? std::string(value) : *interval, depth + 1);
-      const absl::string_view meant = MeantSide(relation, gold_is_relation);
+      const absl::string_view meant = MeantSide(relation);
       if (meant.empty()) return Decide("relation", false);
       return gold_is_relation ? Same(meant, value, depth + 1) : Same(value, meant, depth + 1);
     }
@@ -234,14 +227,14 @@ class Comparer {
   }
 
   // The side of an equation that is its value, when the other names it; of a chain, the last. Empty:
-  // neither is. Of a gold equation both sides must not be expressions.
-  static absl::string_view MeantSide(const Relation& relation, bool gold) {
+  // neither is.
+  static absl::string_view MeantSide(const Relation& relation) {
     for (const std::string& op : relation.operators) {
       if (op != "=") return "";
     }
     if (IsName(relation.sides.front())) return relation.sides.back();
     if (relation.sides.size() == 2 && IsName(relation.sides.back())) return relation.sides.front();
-    return gold ? absl::string_view() : relation.sides.back();
+    return "";
   }
 
   // "1 < x <= 2" as "(1, 2]".
@@ -334,7 +327,22 @@ absl::string_view AfterIs(absl::string_view text) {
   return at == absl::string_view::npos ? text : absl::StripAsciiWhitespace(text.substr(at + 4));
 }
 
+// A choice letter of the gold answer, in lower case.
+bool IsChoice(const std::string& gold, const std::string& answer) {
+  return gold.size() == 1 && answer.size() == 1 && gold[0] >= 'A' && gold[0] <= 'J' &&
+         answer[0] == absl::ascii_tolower(static_cast<unsigned char>(gold[0]));
+}
+
 }  // namespace
+
+bool Answers(absl::string_view gold, absl::string_view answer, std::string& rule) {
+  if (Equivalent(gold, answer, rule)) return true;
+  if (std::max(gold.size(), answer.size()) > kMaxExprBytes) return false;
+  if (IsChoice(FoldAnswer(gold), FoldAnswer(answer))) return true;
+  const Relation relation = ReadRelation(answer);
+  const bool chain = relation.sides.size() > 1 && relation.operators.back() == "=";
+  return chain && ReadRelation(gold).sides.size() == 1 && Equivalent(gold, relation.sides.back(), rule);
+}
 
 bool Equivalent(absl::string_view gold, absl::string_view answer, std::string& rule) {
   Comparer comparer;

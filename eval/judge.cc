@@ -42,7 +42,7 @@ bool AnswersAgree(absl::string_view gold, absl::string_view answer, std::string*
   std::string rule = "text";
   const std::string clean_gold = CleanAnswer(gold);
   const std::string clean_answer = CleanAnswer(answer);
-  const bool agree = !clean_answer.empty() && Equivalent(clean_gold, clean_answer, rule);
+  const bool agree = !clean_answer.empty() && Answers(clean_gold, clean_answer, rule);
   if (reason != nullptr) {
     *reason = absl::StrCat(Shown(answer), agree ? " = " : " differs from ", Shown(gold), " (", rule, ")");
   }

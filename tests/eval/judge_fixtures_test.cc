@@ -2,6 +2,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "eval/clean_answer.h"
+#include "eval/equivalence.h"
 #include "eval/judge.h"
 #include "tests/testing/testing.h"
 
@@ -68,6 +70,24 @@ TEST(JudgeFixtures, GradersOwnCasesAreJudgedAsExpectedButForAFew) {
   const auto path = testing::SharedPath("fixtures/grading/cases.jsonl");
   if (!path) GTEST_SKIP() << "shared/fixtures/grading is absent";
   EXPECT_GE(JudgeAll(*path).share(), 0.995);
+}
+
+TEST(JudgeFixtures, EquivalenceIsReflexiveAndSymmetricOnEveryPair) {
+  const auto path = testing::SharedPath("fixtures/grading/cases.jsonl");
+  if (!path) GTEST_SKIP() << "shared/fixtures/grading is absent";
+  std::ifstream in(*path);
+  for (std::string line; std::getline(in, line);) {
+    const json row = json::parse(line);
+    if (!row["gold"].is_string() || !row["pred"].is_string()) continue;
+    const std::string gold = CleanAnswer(row["gold"].get<std::string>());
+    const std::string pred = row["pred"].get<std::string>();
+    const std::string answer = CleanAnswer(row["task"] == "equiv" ? pred : ExtractAnswer(pred).answer);
+    std::string rule;
+    EXPECT_EQ(Equivalent(gold, answer, rule), Equivalent(answer, gold, rule)) << gold << " | " << answer;
+    for (const std::string& side : {gold, answer}) {
+      EXPECT_EQ(Equivalent(side, side, rule), !FoldAnswer(side).empty()) << side;
+    }
+  }
 }
 
 }  // namespace
