@@ -333,6 +333,24 @@ bool IsChoice(const std::string& gold, const std::string& answer) {
          answer[0] == absl::ascii_tolower(static_cast<unsigned char>(gold[0]));
 }
 
+// Whether no side of a calculation but the last holds an unknown, as far as the sides can be read:
+// x^2 + y^2 = 13 is an equation and does not state 13.
+bool IsCalculation(const Relation& relation) {
+  if (relation.sides.size() < 2) return false;
+  for (const std::string& op : relation.operators) {
+    if (op != "=") return false;
+  }
+  for (size_t i = 0; i + 1 < relation.sides.size(); ++i) {
+    const std::optional<MathExpr> side = ParseMath(relation.sides[i]);
+    if (!side) continue;
+    for (const MathNode& node : side->nodes) {
+      const bool unknown = node.name != "pi" && node.name != "e" && node.name != "i";
+      if (node.kind == MathNode::Kind::kSymbol && unknown) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 bool Answers(absl::string_view gold, absl::string_view answer, std::string& rule) {
@@ -340,8 +358,8 @@ bool Answers(absl::string_view gold, absl::string_view answer, std::string& rule
   if (std::max(gold.size(), answer.size()) > kMaxExprBytes) return false;
   if (IsChoice(FoldAnswer(gold), FoldAnswer(answer))) return true;
   const Relation relation = ReadRelation(answer);
-  const bool chain = relation.sides.size() > 1 && relation.operators.back() == "=";
-  return chain && ReadRelation(gold).sides.size() == 1 && Equivalent(gold, relation.sides.back(), rule);
+  return IsCalculation(relation) && ReadRelation(gold).sides.size() == 1 &&
+         Equivalent(gold, relation.sides.back(), rule);
 }
 
 bool Equivalent(absl::string_view gold, absl::string_view answer, std::string& rule) {

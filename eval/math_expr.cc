@@ -375,7 +375,17 @@ class Parser {
     }
     const std::string letter(rest_.substr(0, 1));
     rest_.remove_prefix(1);
-    return Symbol(letter);
+    return absl::StartsWith(rest_, "(") ? LetterBeforeBracket(letter) : Symbol(letter);
+  }
+
+  // f(x) and V(0) apply a function; n(n-1) and x(y+1) are products.
+  int LetterBeforeBracket(const std::string& letter) {
+    const int symbol = Symbol(letter);
+    const int inside = Primary();
+    if (inside < 0) return -1;
+    const bool applied =
+        letter == "f" || letter == "g" || letter == "h" || expr_.nodes[inside].kind == Kind::kNumber;
+    return applied ? Make(Kind::kCall, {inside}, "apply " + letter) : Make(Kind::kMul, {symbol, inside});
   }
 
   int Command() {

@@ -130,6 +130,21 @@ TEST(Equivalence, EquationsAgreeUpToAFactor) {
   EXPECT_FALSE(Agree("x + y = 5", "5"));
 }
 
+TEST(Equivalence, ACalculationStatesItsLastSideAndAnEquationDoesNot) {
+  EXPECT_TRUE(Agree("5", "3+2 = 5"));
+  EXPECT_TRUE(Agree("2/3", "\\frac{\\frac12}{\\frac34} = \\frac23"));
+  EXPECT_TRUE(Agree("1", "\\lim_{x \\to 0} \\frac{\\sin x}{x} = 1"));
+  EXPECT_FALSE(Agree("13", "x^2 + y^2 = 13"));
+  EXPECT_FALSE(Agree("-50", "4x-5y=-50"));
+  EXPECT_FALSE(Agree("3", "3+2 = 5"));
+}
+
+TEST(Equivalence, AFunctionOfANumberIsNoProduct) {
+  EXPECT_FALSE(Agree("I(0) e^{-\\frac{t}{R C}}", "I(0)"));
+  EXPECT_FALSE(Agree("f(0)", "g(0)"));
+  EXPECT_TRUE(Agree("n(n-1)", "n^2-n"));
+}
+
 TEST(Equivalence, InequalitiesKeepTheirDirection) {
   EXPECT_TRUE(Agree("2>x", "x<2"));
   EXPECT_TRUE(Agree("x \\le 2", "2x \\le 4"));
