@@ -50,7 +50,7 @@ bool IsUsageError(const absl::Status& status) { return status.GetPayload(kUsageP
 CLI::Option* AddChoice(CLI::App* command, const std::string& flags, std::string& value,
                        const std::vector<std::string>& choices, const std::string& description) {
   return command->add_option(flags, value, description)
-      ->check(CLI::IsMember(choices))
+      ->check(CLI::IsMember(choices).description(""))
       ->type_name(absl::StrJoin(choices, "|"));
 }
 
@@ -71,6 +71,7 @@ App::App() : root_("Head-pruning sweeps and Best-of-N experiments over many work
 CLI::App* App::Add(CLI::App& parent, const std::string& name, const std::string& description,
                    const std::vector<std::string>& examples, Action action) {
   CLI::App* command = parent.add_subcommand(name, description);
+  command->group("Commands");
   command->fallthrough();  // --color is the root's, wherever it is written
   command->footer(ExamplesText(examples));
   if (action != nullptr) {
@@ -116,7 +117,7 @@ std::string App::Explain(const CLI::ParseError& error, const std::vector<std::st
   const CLI::App* command = Selected(root_, path);
   const auto children =
       command->get_subcommands([](const CLI::App* child) { return !child->get_name().empty(); });
-  if (!children.empty() && error.get_name() == "ExtrasError") {
+  if (!children.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     // The first word that is no option is a command that does not exist.
     const size_t known = path == "sprint" ? 0 : 1;
     for (size_t i = known; i < arguments.size(); ++i) {

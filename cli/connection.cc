@@ -35,7 +35,25 @@ void AddConnection(CLI::App* command, Connection& connection) {
       ->type_name("HOST:PORT");
 }
 
-int DefaultWorkers() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 2); }
+LocalWorkerOptions::LocalWorkerOptions() {
+  constexpr int kWorkers = 2;
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  workers = std::min(kWorkers, cores);
+  threads = std::max(1, cores / kWorkers);
+}
+
+void AddLocalWorkers(CLI::App* command, LocalWorkerOptions& options) {
+  command->add_option("--workers", options.workers, "Workers started on this machine, if no coordinator runs")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024).description(""))
+      ->capture_default_str();
+  command
+      ->add_option("--worker-threads", options.threads,
+                   "CPU threads of each; part of what its numbers depend on")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->capture_default_str();
+}
 
 absl::StatusOr<std::unique_ptr<ControlClient>> ReachLive(const Connection& connection) {
   if (connection.coordinator.empty()) return AttachToOwner(connection.database);
@@ -58,7 +76,6 @@ absl::StatusOr<Coordinator> ReachOrStartBriefly(const Connection& connection) {
   LocalCoordinator::Options options;
   options.database = connection.database;
   options.workers = 0;
-  options.exit_when_idle = false;
   return AttachOrStart(options);
 }
 

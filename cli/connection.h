@@ -21,7 +21,16 @@ struct Connection {
 // --db and --coordinator; also $SPRINT_DB and $SPRINT_COORDINATOR.
 void AddConnection(CLI::App* command, Connection& connection);
 void AddDatabase(CLI::App* command, std::string& database);
-int DefaultWorkers();
+
+// The workers that a command starts on this machine where no coordinator runs.
+struct LocalWorkerOptions {
+  int workers;
+  // A worker's thread count is part of its numerics class, and an experiment keeps to one class: so the
+  // default depends on the machine alone, not on the number of workers.
+  int threads;
+  LocalWorkerOptions();
+};
+void AddLocalWorkers(CLI::App* command, LocalWorkerOptions& options);
 
 // The coordinator named, or the live one of the database; null when the database has none.
 absl::StatusOr<std::unique_ptr<ControlClient>> ReachLive(const Connection& connection);

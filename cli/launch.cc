@@ -19,7 +19,7 @@ namespace {
 struct LaunchOptions {
   LaunchFlags flags;
   Connection connection;
-  int workers = DefaultWorkers();
+  LocalWorkerOptions local;
   bool dry_run = false;
   bool detach = false;
   bool json = false;
@@ -32,11 +32,15 @@ void AddSpecFlags(CLI::App* launch, LaunchFlags& flags) {
   add(launch->add_option("--name", flags.name, "What people call it"), "NAME");
   add(launch->add_option("--model", flags.model, "A Hugging Face folder or a .gguf file"), "PATH");
   add(launch->add_option("--dtype", flags.dtype, "What the weights are computed in")
-          ->check(CLI::IsMember({"f32", "bf16"})),
+          ->check(CLI::IsMember({"f32", "bf16"}).description("")),
       "f32|bf16");
   add(launch->add_option("--dataset", flags.dataset, "Questions and answers, JSON lines"), "FILE");
-  add(launch->add_option("--limit", flags.limit, "So many questions")->check(CLI::NonNegativeNumber), "N");
-  add(launch->add_option("--offset", flags.offset, "Skip so many first")->check(CLI::NonNegativeNumber), "N");
+  add(launch->add_option("--limit", flags.limit, "So many questions")
+          ->check(CLI::Validator(CLI::NonNegativeNumber).description("")),
+      "N");
+  add(launch->add_option("--offset", flags.offset, "Skip so many first")
+          ->check(CLI::Validator(CLI::NonNegativeNumber).description("")),
+      "N");
   add(launch->add_option("--ids", flags.ids, "These questions only")->delimiter(','), "ID,…");
   add(launch->add_option("--field", flags.fields, "A row's field by another name: question=problem"),
       "FIELD=NAME");
@@ -45,10 +49,10 @@ void AddSpecFlags(CLI::App* launch, LaunchFlags& flags) {
           "all; L3H* (each head of layer 3); L3 (the whole layer); 3:5; L3H0-8+L7H2; several by commas"),
       "ARMS");
   add(launch->add_option("--group", flags.group, "Heads taken together in all and L3H*")
-          ->check(CLI::PositiveNumber),
+          ->check(CLI::Validator(CLI::PositiveNumber).description("")),
       "N");
   add(launch->add_option("--format", flags.format, "How a prompt is laid out")
-          ->check(CLI::IsMember({"raw", "chatml", "llama3"})),
+          ->check(CLI::IsMember({"raw", "chatml", "llama3"}).description("")),
       "raw|chatml|llama3");
   add(launch->add_option("--system", flags.system, "The system text"), "TEXT");
   add(launch->add_option("--template", flags.prompt_template, "The user's turn, with {question} in it"),
@@ -90,7 +94,7 @@ absl::StatusOr<int> DryRun(const Terminal& terminal, const LaunchOptions& option
     SPRINT_ASSIGN_OR_RETURN(census, reader->Census(launch.run.ContentHash(), launch.questions,
                                                    HashesOf(launch.arms), launch.spec.samples()));
   }
-  int workers = options.workers;
+  int workers = options.local.workers;
   SPRINT_ASSIGN_OR_RETURN(const auto live, ReachLive(options.connection));
   if (live != nullptr) {
     SPRINT_ASSIGN_OR_RETURN(const v1::WorkersResponse response, live->Workers());
@@ -108,7 +112,7 @@ absl::StatusOr<Coordinator> FindCoordinator(const LaunchOptions& options) {
     SPRINT_ASSIGN_OR_RETURN(coordinator.attached, ReachLive(options.connection));
     return coordinator;
   }
-  return AttachOrStart({options.connection.database, options.workers});
+  return AttachOrStart({options.connection.database, options.local.workers, options.local.threads});
 }
 
 absl::StatusOr<int> Launch(const Terminal& terminal, const LaunchOptions& options) {
@@ -158,10 +162,7 @@ void AddLaunch(App& app) {
       [options](const Terminal& terminal) { return Launch(terminal, *options); });
   AddSpecFlags(launch, options->flags);
   AddConnection(launch, options->connection);
-  launch->add_option("--workers", options->workers, "Workers that are started on this machine")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  AddLocalWorkers(launch, options->local);
   launch->add_flag("--dry-run", options->dry_run, "Only say what it would cost");
   launch->add_flag("--detach", options->detach, "Return once it is submitted");
   launch->add_flag("--json", options->json, "The result as JSON");

@@ -65,8 +65,12 @@ absl::StatusOr<std::unique_ptr<LocalCoordinator>> LocalCoordinator::Start(const 
   std::unique_ptr<LocalCoordinator> coordinator(new LocalCoordinator());
   coordinator->log_ = absl::StrCat(options.database, ".log");
   coordinator->log_begin_ = SizeOf(coordinator->log_);
-  std::vector<std::string> arguments = {"--db", options.database, "--local-workers",
-                                        absl::StrCat(options.workers)};
+  std::vector<std::string> arguments = {
+      "--db",       options.database, "--local-workers", absl::StrCat(options.workers),
+      "--log-file", coordinator->log_};
+  if (options.worker_threads > 0) {
+    arguments.insert(arguments.end(), {"--worker-threads", absl::StrCat(options.worker_threads)});
+  }
   if (options.exit_when_idle) arguments.emplace_back("--exit-when-idle");
   SPRINT_ASSIGN_OR_RETURN(coordinator->pid_, StartDetached(program, arguments, coordinator->log_));
   const absl::Status serving = coordinator->WaitUntilItServes(options);

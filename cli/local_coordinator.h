@@ -21,13 +21,14 @@ class LocalCoordinator {
   struct Options {
     std::string database;
     int workers = 0;
+    int worker_threads = 0;  // of each; 0: all there are
     // Ends by itself when no experiment is left to run.
     bool exit_when_idle = true;
     absl::Duration patience = absl::Seconds(60);  // for the endpoint to answer
   };
   // Starts `sprint-coordinator` in a session of its own with its log in DATABASE.log, and waits until it
-  // answers. When it ends instead: FAILED_PRECONDITION with the line it ended with. UNAVAILABLE when the
-  // patience is over (the process is ended then).
+  // answers. Worker N logs to DATABASE.log.worker-N. When it ends instead: FAILED_PRECONDITION with the line
+  // it ended with. UNAVAILABLE when the patience is over (the process is ended then).
   static absl::StatusOr<std::unique_ptr<LocalCoordinator>> Start(const Options& options);
 
   ControlClient& client() { return *client_; }

@@ -175,7 +175,7 @@ void AddModel(App& app) {
   const auto count = [&](const char* flag, auto& value, const char* description) {
     inspect->add_option(flag, value, description)
         ->type_name("N")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Validator(CLI::PositiveNumber).description(""))
         ->capture_default_str();
   };
   count("--max-new-tokens", options->max_new_tokens, "Tokens of an answer");

@@ -56,7 +56,7 @@ Report ReportOf(const v1::ExperimentStatus& status);
 int64_t FewestOneSidedFlips(int64_t arms);
 
 struct ReportStyle {
-  Style style;
+  Style style = Style();
   int width = 0;          // 0: not cut
   size_t most_arms = 40;  // more are shown as the best and the worst
   std::string database;   // for the commands to try; empty: none are shown

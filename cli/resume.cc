@@ -14,7 +14,7 @@ namespace {
 struct ResumeOptions {
   std::string experiment;
   Connection connection;
-  int workers = DefaultWorkers();
+  LocalWorkerOptions local;
   bool detach = false;
   bool json = false;
 };
@@ -68,7 +68,8 @@ absl::StatusOr<int> Resume(const Terminal& terminal, const ResumeOptions& option
     terminal.err.Write(absl::StrCat("attached to the coordinator at ", coordinator.client().address(),
                                     "; Ctrl-C leaves it running\n"));
   } else {
-    SPRINT_ASSIGN_OR_RETURN(coordinator, AttachOrStart({options.connection.database, options.workers}));
+    SPRINT_ASSIGN_OR_RETURN(coordinator, AttachOrStart({options.connection.database, options.local.workers,
+                                                        options.local.threads}));
   }
   FollowOptions follow;
   follow.connection = options.connection;
@@ -99,12 +100,7 @@ void AddResume(App& app) {
               [options](const Terminal& terminal) { return Resume(terminal, *options); });
   resume->add_option("EXPERIMENT", options->experiment, "Its number or name");
   AddConnection(resume, options->connection);
-  resume
-      ->add_option("--workers", options->workers,
-                   "Workers that are started on this machine, if no coordinator runs")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  AddLocalWorkers(resume, options->local);
   resume->add_flag("--detach", options->detach, "Return once it goes on");
   resume->add_flag("--json", options->json, "The result as JSON");
 }

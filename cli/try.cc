@@ -109,7 +109,7 @@ void AddTry(App& app) {
       ->capture_default_str();
   command->add_option("--max-new-tokens", options->max_new_tokens, "Tokens an answer has at most")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
       ->capture_default_str();
   command->add_flag("--json", options->json, "As JSON");
 }

@@ -48,6 +48,7 @@ void WrapLine(absl::string_view line, int width, std::vector<std::string>& out) 
     const bool at_space = space != absl::string_view::npos && space > 0;
     out.emplace_back(line.substr(0, at_space ? space : end));
     line.remove_prefix(at_space ? space + 1 : end);
+    if (line.empty()) return;
   }
   out.emplace_back(line);
 }
