@@ -1,0 +1,140 @@
+#include "coordinator/rpc/submission.h"
+
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "conversation/messages.h"
+#include "model/memory.h"
+#include "proto/spec_io.h"
+
+namespace sprint {
+namespace {
+
+absl::Status Invalid(Reason reason, absl::string_view message) {
+  return Error(absl::StatusCode::kInvalidArgument, reason, absl::StrCat("the submission: ", message));
+}
+
+absl::StatusOr<RunRecord> RunOf(const v1::Submission& header) {
+  RunRecord run;
+  const auto hash = [](const std::string& raw, const char* field) -> absl::StatusOr<Hash256> {
+    absl::StatusOr<Hash256> parsed = Hash256::FromRaw(raw);
+    if (parsed.ok()) return parsed;
+    return Invalid(Reason::kSpecInvalid, absl::StrCat(field, " has ", raw.size(), " bytes, not 32"));
+  };
+  SPRINT_ASSIGN_OR_RETURN(run.weights_hash, hash(header.weights_hash(), "weights_hash"));
+  SPRINT_ASSIGN_OR_RETURN(run.tokenizer_hash, hash(header.tokenizer_hash(), "tokenizer_hash"));
+  if (const absl::StatusOr<Dtype> dtype = ParseDtype(header.dtype()); !dtype.ok()) {
+    return Invalid(Reason::kSpecInvalid, dtype.status().message());
+  }
+  if (header.engine_mode() != "exact") {
+    return Invalid(Reason::kSpecInvalid, absl::StrCat("engine mode \"", header.engine_mode(),
+                                                      "\" is not known; \"exact\" is the only one"));
+  }
+  if (header.max_new_tokens() < 1) {
+    return Invalid(Reason::kSpecInvalid,
+                   absl::StrCat("max_new_tokens is ", header.max_new_tokens(), "; it counts from 1"));
+  }
+  run.dtype = header.dtype();
+  run.engine_mode = header.engine_mode();
+  run.decoding.max_new_tokens = header.max_new_tokens();
+  run.decoding.stop_tokens.assign(header.stop_tokens().begin(), header.stop_tokens().end());
+  run.seed = header.spec().seed();
+  run.model_name = header.model_name();
+  run.model_path = header.model_path();
+  return run;
+}
+
+absl::Status AddArms(const v1::Submission& header, ExperimentPlan& plan) {
+  for (const std::string& name : header.arms()) {
+    absl::StatusOr<Arm> arm = Arm::Parse(name);
+    if (!arm.ok()) return Annotate(arm.status(), "the submission");
+    plan.arms.push_back(*std::move(arm));
+  }
+  if (plan.arms.empty()) return Invalid(Reason::kArmInvalid, "it names no arm; the baseline is one");
+  if (!plan.arms[0].is_baseline()) {
+    return Invalid(Reason::kArmInvalid, absl::StrCat("its first arm is ", plan.arms[0].Name(),
+                                                     "; the unpruned baseline comes first"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddQuestions(const std::vector<v1::Question>& questions, ExperimentPlan& plan) {
+  absl::flat_hash_map<Hash256, int32_t> known;
+  for (const v1::Question& question : questions) {
+    if (question.tokens().empty()) {
+      return Invalid(Reason::kDatasetInvalid,
+                     absl::StrCat("question \"", question.id(), "\" has an empty prompt"));
+    }
+    QuestionRecord record;
+    record.tokens.assign(question.tokens().begin(), question.tokens().end());
+    record.prompt = question.prompt();
+    const auto [entry, is_new] =
+        known.emplace(record.ContentHash(), static_cast<int32_t>(plan.questions.size()));
+    if (is_new) plan.questions.push_back(std::move(record));
+    plan.problems.push_back({question.id(), entry->second, question.text(), question.gold(),
+                             question.subject(), question.level()});
+  }
+  if (plan.questions.empty()) return Invalid(Reason::kDatasetInvalid, "it has no questions");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckProtocol(int version, const char* peer) {
+  if (version == kProtocolVersion) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, Reason::kProtocolVersion,
+               absl::StrCat("the ", peer, " speaks protocol version ", version, ", this coordinator version ",
+                            kProtocolVersion, "; run programs of one release"));
+}
+
+absl::Status Submission::Add(v1::SubmitRequest&& request) {
+  switch (request.kind_case()) {
+    case v1::SubmitRequest::kHeader:
+      if (has_header_) return Invalid(Reason::kSpecInvalid, "it has a second header");
+      SPRINT_RETURN_IF_ERROR(CheckProtocol(request.header().protocol(), "submission"));
+      header_ = std::move(*request.mutable_header());
+      has_header_ = true;
+      return absl::OkStatus();
+    case v1::SubmitRequest::kQuestions:
+      if (!has_header_) return Invalid(Reason::kSpecInvalid, "questions came before the header");
+      for (v1::Question& question : *request.mutable_questions()->mutable_questions()) {
+        questions_.push_back(std::move(question));
+      }
+      return absl::OkStatus();
+    case v1::SubmitRequest::KIND_NOT_SET:
+      break;
+  }
+  return Invalid(Reason::kSpecInvalid, "a message without a header or questions");
+}
+
+absl::StatusOr<ExperimentPlan> Submission::Plan() const {
+  if (!has_header_) return Invalid(Reason::kSpecInvalid, "it has no header");
+  ExperimentPlan plan;
+  plan.name = header_.name().empty() ? header_.spec().name() : header_.name();
+  plan.spec = FormatSpec(header_.spec());
+  plan.priority = header_.spec().priority();
+  plan.mixed_numerics = header_.spec().mixed_numerics();
+  SPRINT_ASSIGN_OR_RETURN(RunRecord run, RunOf(header_));
+  plan.runs.push_back(std::move(run));
+  SPRINT_RETURN_IF_ERROR(AddArms(header_, plan));
+  SPRINT_RETURN_IF_ERROR(AddQuestions(questions_, plan));
+  BlockPlan block;
+  block.questions.resize(plan.questions.size());
+  std::iota(block.questions.begin(), block.questions.end(), 0);
+  block.arms.resize(plan.arms.size());
+  std::iota(block.arms.begin(), block.arms.end(), 0);
+  block.samples = header_.spec().has_samples() ? header_.spec().samples() : 1;
+  if (block.samples != 1) {
+    return Invalid(Reason::kSpecInvalid, absl::StrCat("samples is ", block.samples,
+                                                      "; greedy decoding has 1, its repeats are equal"));
+  }
+  plan.blocks.push_back(std::move(block));
+  SPRINT_RETURN_IF_ERROR(Annotate(CheckPlan(plan), "the submission"));
+  return plan;
+}
+
+}  // namespace sprint
