@@ -55,6 +55,12 @@ std::string PayloadEncoder::EncodeTokens(absl::Span<const int32_t> tokens) {
   return EncodeText(bytes);
 }
 
+void EncodePayload(OutcomeRecord& outcome) {
+  thread_local PayloadEncoder encoder;
+  outcome.encoded_tokens = encoder.EncodeTokens(outcome.tokens);
+  outcome.encoded_text = encoder.EncodeText(outcome.text);
+}
+
 absl::StatusOr<std::string> DecodeText(absl::string_view blob) {
   std::string out;
   if (blob.empty()) return out;

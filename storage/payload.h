@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "storage/records.h"
 
 namespace sprint {
 
@@ -28,6 +29,10 @@ class PayloadEncoder {
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+// Fills encoded_tokens and encoded_text: more than half of what Commit would spend on an outcome, to be
+// done on a pool. Thread-safe; each thread keeps an encoder.
+void EncodePayload(OutcomeRecord& outcome);
 
 // DATA_LOSS (kDatabaseCorrupt) for a frame that is cut off, altered or larger than 256 MiB. Thread-safe.
 absl::StatusOr<std::string> DecodeText(absl::string_view blob);

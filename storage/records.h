@@ -173,6 +173,10 @@ struct OutcomeRecord {
   NumericsId numerics;
   absl::Time started;
   absl::Time finished;
+  // `tokens` and `text` as they are stored, when another thread has encoded them already (EncodePayload
+  // of storage/payload.h); empty: the store encodes them itself.
+  std::string encoded_tokens;
+  std::string encoded_text;
   // Its verdicts, one per gold that a known experiment has for the question.
   std::vector<VerdictRecord> verdicts;
   // The experiments that the core knows to hold the cell. The store finds out by itself whose counters

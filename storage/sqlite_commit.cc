@@ -31,11 +31,15 @@ absl::Status SqliteStore::Commit(const WriteBatch& batch) {
 absl::Status SqliteStore::AddOutcome(const OutcomeRecord& outcome, CounterDeltas& deltas) {
   const CellKey& cell = outcome.cell;
   {
-    const std::string tokens = encoder_.EncodeTokens(outcome.tokens);
-    const std::string text = encoder_.EncodeText(outcome.text);
-    SPRINT_RETURN_IF_ERROR(
-        Query(statements_.insert_answer, BlobView{tokens}, BlobView{text}, BlobView{outcome.logprobs_hash})
-            .Run());
+    std::string tokens;
+    std::string text;
+    if (outcome.encoded_tokens.empty()) tokens = encoder_.EncodeTokens(outcome.tokens);
+    if (outcome.encoded_text.empty()) text = encoder_.EncodeText(outcome.text);
+    SPRINT_RETURN_IF_ERROR(Query(statements_.insert_answer,
+                                 BlobView{outcome.encoded_tokens.empty() ? tokens : outcome.encoded_tokens},
+                                 BlobView{outcome.encoded_text.empty() ? text : outcome.encoded_text},
+                                 BlobView{outcome.logprobs_hash})
+                               .Run());
   }
   const auto token_count = static_cast<int64_t>(outcome.tokens.size());
   SPRINT_RETURN_IF_ERROR(Query(statements_.insert_outcome, cell.run.value(), cell.question.value(),

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "storage/payload.h"
 #include "tests/storage/store_fixture.h"
 
 namespace sprint::testing {
@@ -284,6 +285,20 @@ TEST_P(StoreTest, FindsTheDurableAnswerOfACell) {
   ASSERT_OK_AND_ASSIGN(const Store::DurableAnswer answer, store_->FindAnswer(outcome.cell));
   EXPECT_EQ(answer.tokens, outcome.tokens);
   EXPECT_EQ(answer.numerics, numerics);
+}
+
+TEST_P(StoreTest, KeepsAnAnswerThatWasEncodedBeforehandAsItWouldItsOwn) {
+  const ExperimentRecord record = Create(GridPlan(2, 2));
+  OutcomeRecord outcome = TestOutcome(CellAt(record, 0, 0));
+  EncodePayload(outcome);
+  OutcomeRecord empty = TestOutcome(CellAt(record, 0, 1));
+  empty.tokens.clear();
+  empty.text.clear();
+  EncodePayload(empty);
+  ASSERT_OK(CommitOutcomes({outcome, empty}));
+  EXPECT_EQ(store_->FindAnswer(outcome.cell)->tokens, outcome.tokens);
+  EXPECT_THAT(store_->FindAnswer(empty.cell)->tokens, IsEmpty());
+  EXPECT_EQ(Load(record.id).counters, Recount(record.id));
 }
 
 TEST_P(StoreTest, TellsTheNumericsClassOnlyWhenThereIsOne) {
