@@ -3,6 +3,9 @@
 # CMAKE_CXX_FLAGS and defines targets that clash with ours.
 function(sprint_find_torch)
   find_package(Torch REQUIRED)
+  # The package looks for libc10 in the system's folders first: with two libtorches installed it
+  # would add the other one's. Its own comes with the target `torch`.
+  list(FILTER TORCH_LIBRARIES EXCLUDE REGEX "libc10[.]so$")
   add_library(sprint_torch INTERFACE)
   target_include_directories(sprint_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
   target_link_libraries(sprint_torch INTERFACE ${TORCH_LIBRARIES})
