@@ -375,7 +375,8 @@ class Parser {
     }
     const std::string letter(rest_.substr(0, 1));
     rest_.remove_prefix(1);
-    return absl::StartsWith(rest_, "(") ? LetterBeforeBracket(letter) : Symbol(letter);
+    const bool bracket = absl::StartsWith(rest_, "(") || absl::StartsWith(rest_, "{(");
+    return bracket ? LetterBeforeBracket(letter) : Symbol(letter);
   }
 
   // f(x) and V(0) apply a function; n(n-1) and x(y+1) are products.
