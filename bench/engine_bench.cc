@@ -1,6 +1,7 @@
 // How fast the engine decodes: tokens a second at several numbers of running sequences.
 //
-//   sprint-bench-engine MODEL [--threads N] [--dtype f32|bf16] [--tokens N] [--prompt N] [--batch N]… [--arms N]
+//   sprint-bench-engine MODEL [--threads N] [--dtype f32|bf16] [--tokens N] [--prompt N] [--batch N]… [--arms
+//   N]
 //
 // Prompts are random tokens; --arms spreads that many single-head arms over the sequences.
 #include <CLI/CLI.hpp>

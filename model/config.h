@@ -29,21 +29,21 @@ struct RopeConfig {
 
 struct ModelConfig {
   Architecture architecture = Architecture::kLlama;
-  std::string name;               // for people: a folder's or file's name, or GGUF's general.name
+  std::string name;  // for people: a folder's or file's name, or GGUF's general.name
   int32_t layers = 0;
   int32_t hidden = 0;
-  int32_t heads = 0;              // query heads
-  int32_t kv_heads = 0;           // divides heads
+  int32_t heads = 0;     // query heads
+  int32_t kv_heads = 0;  // divides heads
   int32_t head_dim = 0;
   int32_t intermediate = 0;
-  int32_t vocab = 0;              // rows of the embedding
-  int64_t context = 0;            // positions the model was made for
+  int32_t vocab = 0;    // rows of the embedding
+  int64_t context = 0;  // positions the model was made for
   double rms_norm_eps = 1e-6;
   bool tied_embeddings = false;
-  bool qkv_bias = false;          // Qwen2
-  bool output_bias = false;       // o_proj bias (attention_bias of Llama configs)
-  bool qk_norm = false;           // Qwen3
-  int64_t sliding_window = 0;     // Mistral; 0: none. Position i sees (i - window, i].
+  bool qkv_bias = false;       // Qwen2
+  bool output_bias = false;    // o_proj bias (attention_bias of Llama configs)
+  bool qk_norm = false;        // Qwen3
+  int64_t sliding_window = 0;  // Mistral; 0: none. Position i sees (i - window, i].
   RopeConfig rope;
   std::vector<int32_t> eos_tokens;  // generation stops at any of them
   int32_t bos_token = -1;           // -1: none

@@ -22,8 +22,8 @@ namespace sprint {
 // Immutable; thread-safe. Strings and tensor data live as long as the file.
 class GgufFile {
  public:
-  using Value = std::variant<int64_t, double, bool, absl::string_view, std::vector<int64_t>, std::vector<double>,
-                             std::vector<absl::string_view>>;
+  using Value = std::variant<int64_t, double, bool, absl::string_view, std::vector<int64_t>,
+                             std::vector<double>, std::vector<absl::string_view>>;
   // INVALID_ARGUMENT (kModelDamaged): not a GGUF file, cut off (names what was being read), a count
   // that cannot fit the file. UNIMPLEMENTED (kModelUnsupported): another version, or a tensor type
   // that is not known, named with its tensor.
@@ -32,8 +32,8 @@ class GgufFile {
 
   // Null when the key is absent or of another type.
   const Value* Find(absl::string_view key) const;
-  std::optional<int64_t> Int(absl::string_view key) const;      // integers and bools
-  std::optional<double> Float(absl::string_view key) const;     // numbers
+  std::optional<int64_t> Int(absl::string_view key) const;   // integers and bools
+  std::optional<double> Float(absl::string_view key) const;  // numbers
   std::optional<absl::string_view> String(absl::string_view key) const;
 
   const std::string& path() const { return file_->path(); }

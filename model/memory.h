@@ -16,11 +16,13 @@ absl::string_view DtypeName(Dtype dtype);
 int64_t DtypeBytes(Dtype dtype);
 
 struct MemoryEstimate {
-  int64_t weights = 0;         // bytes
-  int64_t kv_per_token = 0;    // bytes one cached position of one sequence takes
-  int64_t activations = 0;     // bytes of one step of `tokens_per_step` tokens, logits included
-  int64_t fixed = 0;           // bytes of the process itself (libraries, tables)
-  int64_t Total(int64_t cached_tokens) const { return weights + activations + fixed + kv_per_token * cached_tokens; }
+  int64_t weights = 0;       // bytes
+  int64_t kv_per_token = 0;  // bytes one cached position of one sequence takes
+  int64_t activations = 0;   // bytes of one step of `tokens_per_step` tokens, logits included
+  int64_t fixed = 0;         // bytes of the process itself (libraries, tables)
+  int64_t Total(int64_t cached_tokens) const {
+    return weights + activations + fixed + kv_per_token * cached_tokens;
+  }
 };
 MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, int64_t tokens_per_step);
 

@@ -30,9 +30,9 @@ struct LayerTensors {
   const TensorInfo* q_norm = nullptr;  // [head_dim]
   const TensorInfo* k_norm = nullptr;  // [head_dim]
   const TensorInfo* mlp_norm = nullptr;
-  const TensorInfo* gate = nullptr;    // [intermediate, hidden]
-  const TensorInfo* up = nullptr;      // [intermediate, hidden]
-  const TensorInfo* down = nullptr;    // [hidden, intermediate]
+  const TensorInfo* gate = nullptr;  // [intermediate, hidden]
+  const TensorInfo* up = nullptr;    // [intermediate, hidden]
+  const TensorInfo* down = nullptr;  // [hidden, intermediate]
   // GGUF's Llama files keep rows of q and k in interleaved (GPT-J) order: the engine un-permutes
   // them at loading, so that one RoPE serves all.
   bool interleaved_qk = false;
@@ -42,7 +42,7 @@ struct ModelTensors {
   const TensorInfo* embedding = nullptr;  // [vocab, hidden]
   std::vector<LayerTensors> layers;
   const TensorInfo* final_norm = nullptr;
-  const TensorInfo* lm_head = nullptr;    // [vocab, hidden]; the embedding's when tied
+  const TensorInfo* lm_head = nullptr;  // [vocab, hidden]; the embedding's when tied
 };
 
 // Immutable; thread-safe.
@@ -51,10 +51,10 @@ struct ModelFiles {
   std::string format;  // "safetensors" or "GGUF", for people
   ModelConfig config;
   std::shared_ptr<const WeightIndex> weights;
-  ModelTensors tensors;                            // points into *weights
-  std::shared_ptr<const Tokenizer> tokenizer;      // null when opened without one
-  std::string chat_template;                       // the model's own, unparsed; may be empty
-  std::string storage;                             // "bf16", "Q4_1 + Q6_K", …, for people
+  ModelTensors tensors;                        // points into *weights
+  std::shared_ptr<const Tokenizer> tokenizer;  // null when opened without one
+  std::string chat_template;                   // the model's own, unparsed; may be empty
+  std::string storage;                         // "bf16", "Q4_1 + Q6_K", …, for people
 };
 
 struct OpenModelOptions {

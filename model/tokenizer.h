@@ -22,8 +22,8 @@ namespace sprint {
 class GgufFile;
 
 struct EncodeOptions {
-  bool add_special = true;     // the post-processor's tokens (bos, …), as transformers' add_special_tokens
-  bool parse_special = true;   // special tokens written in the text become their ids
+  bool add_special = true;    // the post-processor's tokens (bos, …), as transformers' add_special_tokens
+  bool parse_special = true;  // special tokens written in the text become their ids
 };
 
 // Immutable; thread-safe.

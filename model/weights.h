@@ -40,7 +40,8 @@ class WeightIndex {
   // One safetensors file, or a folder's model.safetensors / model.safetensors.index.json with its
   // shards. Errors (kModelDamaged) name a missing shard, a truncated file, an overlapping or
   // out-of-range tensor, or an unsupported dtype with its tensor.
-  static absl::StatusOr<std::shared_ptr<const WeightIndex>> OpenSafetensors(const std::string& file_or_folder);
+  static absl::StatusOr<std::shared_ptr<const WeightIndex>> OpenSafetensors(
+      const std::string& file_or_folder);
   static absl::StatusOr<std::shared_ptr<const WeightIndex>> ParseSafetensors(
       std::vector<std::shared_ptr<const MappedFile>> shards);
 
