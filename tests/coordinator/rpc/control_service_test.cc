@@ -1,0 +1,234 @@
+#include <grpcpp/grpcpp.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "conversation/grpc_status.h"
+#include "tests/coordinator/rpc/fixture.h"
+
+namespace sprint::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using Stub = v1::Control::Stub;
+
+TEST_F(ServiceTest, RunsASubmittedExperimentToItsEndAndJudgesIt) {
+  ASSERT_OK_AND_ASSIGN(const auto submitted, client_->Submit({}));
+  EXPECT_EQ(submitted.cells(), 12);
+  EXPECT_EQ(submitted.existing(), 0);
+  EXPECT_FALSE(submitted.continued());
+  StartWorker();
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->WatchToTheEnd("made-up"));
+  EXPECT_EQ(status.state(), "finished");
+  EXPECT_EQ(status.done(), 12);
+  EXPECT_EQ(status.running(), 0);
+  ASSERT_EQ(status.arms_size(), 3);
+  EXPECT_EQ(status.arms(0).name(), "baseline");
+  // The fake engine boxes the right answer in some cells and another in the rest.
+  int64_t correct = 0;
+  for (const OutcomeRecord& outcome : AllOutcomes(*disk_)) {
+    ASSERT_EQ(outcome.verdicts.size(), 1U);
+    correct += outcome.verdicts[0].correct ? 1 : 0;
+  }
+  EXPECT_GT(correct, 0);
+  EXPECT_LT(correct, 12);
+  EXPECT_EQ(status.correct(), correct);
+  EXPECT_GT(status.cells_per_second(), 0);
+}
+
+TEST_F(ServiceTest, SubmittingTheSameSelectionAgainContinuesItAndALargerOneReusesItsRows) {
+  StartWorker();
+  ASSERT_OK_AND_ASSIGN(const auto first, client_->Submit({}));
+  ASSERT_OK(client_->WatchToTheEnd(absl::StrCat(first.experiment())));
+  ASSERT_OK_AND_ASSIGN(const auto again, client_->Submit({}));
+  EXPECT_TRUE(again.continued());
+  EXPECT_EQ(again.experiment(), first.experiment());
+  EXPECT_EQ(again.existing(), 12);
+  MadeUpExperiment larger;
+  larger.questions = 6;
+  larger.arms.push_back("L1H0");
+  ASSERT_OK_AND_ASSIGN(const auto grown, client_->Submit(larger));
+  EXPECT_EQ(grown.cells(), 24);
+  EXPECT_EQ(grown.existing(), 12);
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->WatchToTheEnd(absl::StrCat(grown.experiment())));
+  EXPECT_EQ(status.done(), 24);
+  EXPECT_EQ(AllOutcomes(*disk_).size(), 24U);
+}
+
+TEST_F(ServiceTest, PausesAndResumes) {
+  ASSERT_OK(client_->Submit({}));
+  ASSERT_OK_AND_ASSIGN(const auto paused, client_->Do(&Stub::Pause, "made-up"));
+  EXPECT_EQ(paused.state(), "paused");
+  StartWorker();
+  ASSERT_OK_AND_ASSIGN(const auto resumed, client_->Do(&Stub::Resume, "made-up"));
+  EXPECT_EQ(resumed.state(), "running");
+  EXPECT_EQ(resumed.done(), 0);
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->WatchToTheEnd("made-up"));
+  EXPECT_EQ(status.done(), 12);
+}
+
+TEST_F(ServiceTest, ACancelledExperimentEndsItsWatchersAndIsGoneAfterADelete) {
+  ASSERT_OK_AND_ASSIGN(const auto submitted, client_->Submit({}));
+  ASSERT_OK_AND_ASSIGN(const auto cancelled, client_->Do(&Stub::Cancel, "made-up"));
+  EXPECT_EQ(cancelled.state(), "cancelled");
+  ASSERT_OK_AND_ASSIGN(const auto watched, client_->WatchToTheEnd("made-up"));
+  EXPECT_EQ(watched.state(), "cancelled");
+  grpc::ClientContext context;
+  v1::ExperimentRequest request;
+  request.set_experiment(absl::StrCat(submitted.experiment()));
+  v1::DeleteResponse response;
+  ASSERT_OK(FromGrpc(client_->stub().Delete(&context, request, &response)));
+  EXPECT_EQ(ReasonOf(client_->Status(request.experiment()).status()), Reason::kExperimentUnknown);
+}
+
+TEST_F(ServiceTest, ACellThatFailsThreeTimesIsQuarantinedAndRetryPutsItBack) {
+  FakeEngineOptions engine;
+  engine.failing = {"L0H1@102"};
+  StartWorker(engine);
+  ASSERT_OK(client_->Submit({}));
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->WatchToTheEnd("made-up"));
+  EXPECT_EQ(status.state(), "finished");
+  EXPECT_EQ(status.done(), 11);
+  EXPECT_EQ(status.quarantined(), 1);
+  ASSERT_GE(status.notes_size(), 1);
+  EXPECT_THAT(status.DebugString(), HasSubstr("the fake engine refuses this cell"));
+  StopWorkers();
+  StartWorker();
+  ASSERT_OK_AND_ASSIGN(const auto retried, client_->Do(&Stub::Retry, "made-up"));
+  EXPECT_EQ(retried.quarantined(), 0);
+  ASSERT_OK_AND_ASSIGN(const auto end, client_->WatchToTheEnd("made-up"));
+  EXPECT_EQ(end.done(), 12);
+}
+
+TEST_F(ServiceTest, ARunThatAWorkerRefusesIsSaidInTheStatus) {
+  FakeEngineOptions engine;
+  engine.refuse = "these are other weights";
+  StartWorker(engine);
+  ASSERT_OK(client_->Submit({}));
+  ASSERT_OK_AND_ASSIGN(const auto status,
+                       client_->WatchUntil("made-up", [](const v1::ExperimentStatus& status) {
+                         return absl::StrContains(status.DebugString(), "these are other weights");
+                       }));
+  EXPECT_EQ(status.state(), "running");
+  EXPECT_EQ(status.done(), 0);
+}
+
+TEST_F(ServiceTest, ARestartedCoordinatorGoesOnWhereTheStoreIs) {
+  ASSERT_OK(client_->Submit({}));
+  StartWorker();
+  ASSERT_OK(client_->WatchToTheEnd("made-up"));
+  MadeUpExperiment second;
+  second.name = "second";
+  second.questions = 8;
+  StopWorkers();
+  ASSERT_OK(client_->Submit(second));
+  StopCoordinator();
+  StartCoordinator();
+  StartWorker();
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->WatchToTheEnd("second"));
+  EXPECT_EQ(status.done(), 24);
+  EXPECT_EQ(AllOutcomes(*disk_).size(), 24U);
+  // A finished experiment is not loaded, and still has a status by its number.
+  ASSERT_OK_AND_ASSIGN(const auto finished, client_->Status("1"));
+  EXPECT_EQ(finished.state(), "finished");
+  EXPECT_EQ(finished.done(), 12);
+}
+
+TEST_F(ServiceTest, AnUnknownExperimentIsAnErrorWithItsReason) {
+  for (const char* name : {"nobody", "77", ""}) {
+    const absl::Status status = client_->Status(name).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << name;
+    EXPECT_EQ(ReasonOf(status), Reason::kExperimentUnknown) << name;
+  }
+  EXPECT_EQ(ReasonOf(client_->WatchToTheEnd("nobody").status()), Reason::kExperimentUnknown);
+  EXPECT_EQ(ReasonOf(client_->Do(&Stub::Pause, "nobody").status()), Reason::kExperimentUnknown);
+}
+
+TEST_F(ServiceTest, ABadSubmissionIsRefusedNamingWhatIsWrong) {
+  using H = v1::Submission;
+  using Q = v1::Question;
+  const auto refusal = [this](const std::function<void(H&, Q&)>& change) {
+    std::vector<v1::SubmitRequest> requests(2);
+    *requests[0].mutable_header() = ControlClient::Header({});
+    v1::Question& question = *requests[1].mutable_questions()->add_questions();
+    question.set_id("a");
+    question.add_tokens(5);
+    change(*requests[0].mutable_header(), question);
+    const absl::Status status = client_->SubmitRaw(requests).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_THAT(refusal([](H& header, Q&) { header.set_weights_hash("short"); }), HasSubstr("weights_hash"));
+  EXPECT_THAT(refusal([](H& header, Q&) { header.set_dtype("f8"); }), HasSubstr("f8"));
+  EXPECT_THAT(refusal([](H& header, Q&) { header.set_arms(1, "L0Hx"); }), HasSubstr("L0Hx"));
+  EXPECT_THAT(refusal([](H& header, Q&) { header.set_arms(0, "L0H3"); }), HasSubstr("baseline comes first"));
+  EXPECT_THAT(refusal([](H&, Q& question) { question.clear_tokens(); }), HasSubstr("empty prompt"));
+  EXPECT_THAT(refusal([](H& header, Q&) { header.mutable_spec()->set_samples(3); }), HasSubstr("samples"));
+  EXPECT_THAT(refusal([](H& header, Q&) { header.set_max_new_tokens(0); }), HasSubstr("max_new_tokens"));
+  v1::SubmitRequest early;
+  early.mutable_questions();
+  EXPECT_THAT(std::string(client_->SubmitRaw({early}).status().message()), HasSubstr("before the header"));
+  EXPECT_THAT(std::string(client_->SubmitRaw({}).status().message()), HasSubstr("no header"));
+}
+
+TEST_F(ServiceTest, AnotherProtocolVersionIsRefusedWithBothNamed) {
+  std::vector<v1::SubmitRequest> requests(1);
+  *requests[0].mutable_header() = ControlClient::Header({});
+  requests[0].mutable_header()->set_protocol(99);
+  const absl::Status submitted = client_->SubmitRaw(requests).status();
+  EXPECT_EQ(ReasonOf(submitted), Reason::kProtocolVersion);
+  EXPECT_THAT(std::string(submitted.message()), HasSubstr("version 99"));
+  EXPECT_THAT(std::string(submitted.message()), HasSubstr(absl::StrCat("version ", kProtocolVersion)));
+  grpc::ClientContext context;
+  v1::InfoRequest request;
+  v1::InfoResponse response;
+  request.set_protocol(99);
+  EXPECT_EQ(ReasonOf(FromGrpc(client_->stub().Info(&context, request, &response))), Reason::kProtocolVersion);
+}
+
+TEST_F(ServiceTest, InfoSaysWhoAnswers) {
+  grpc::ClientContext context;
+  v1::InfoResponse response;
+  ASSERT_OK(FromGrpc(client_->stub().Info(&context, {}, &response)));
+  EXPECT_EQ(response.protocol(), kProtocolVersion);
+  EXPECT_EQ(response.version(), "test");
+  EXPECT_EQ(response.epoch(), coordinator_->epoch());
+}
+
+TEST_F(ServiceTest, ListsExperimentsAndWorkers) {
+  StartWorker();
+  ASSERT_OK(client_->Submit({}));
+  ASSERT_OK(client_->WatchToTheEnd("made-up"));
+  grpc::ClientContext list_context;
+  v1::ListResponse list;
+  ASSERT_OK(FromGrpc(client_->stub().List(&list_context, {}, &list)));
+  ASSERT_EQ(list.experiments_size(), 1);
+  EXPECT_EQ(list.experiments(0).name(), "made-up");
+  grpc::ClientContext workers_context;
+  v1::WorkersResponse workers;
+  ASSERT_OK(FromGrpc(client_->stub().Workers(&workers_context, {}, &workers)));
+  ASSERT_EQ(workers.workers_size(), 1);
+  EXPECT_EQ(workers.workers(0).name(), "worker-1");
+  EXPECT_EQ(workers.workers(0).done(), 12);
+  EXPECT_EQ(workers.workers(0).state(), "idle");
+}
+
+TEST_F(ServiceTest, ShutdownDrainsTheWorkersThenIsDone) {
+  StartWorker();
+  ASSERT_OK(client_->Submit({}));
+  ASSERT_OK(client_->WatchToTheEnd("made-up"));
+  grpc::ClientContext context;
+  v1::ShutdownResponse response;
+  ASSERT_OK(FromGrpc(client_->stub().Shutdown(&context, {}, &response)));
+  absl::Status why;
+  ASSERT_TRUE(coordinator_->WaitDone(absl::Seconds(60), &why));
+  EXPECT_OK(why);
+  for (const auto& worker : workers_) {
+    worker->thread.join();
+    EXPECT_OK(worker->status);
+  }
+  workers_.clear();
+}
+
+}  // namespace
+}  // namespace sprint::testing
