@@ -16,7 +16,9 @@ namespace sprint {
 // ---- Events. The shell (coordinator/rpc) has done what needs a disk or a thread before: ids are
 // interned, texts are judged, experiments are loaded.
 
-// An experiment as the store has it: at a restart, and after each submission.
+// An experiment as the store has it: at a restart, and after each submission. Of a known one the
+// name, priority, state, paths and counters are renewed.
+// REQUIRES: the records of every earlier Apply are committed, so that the record is complete.
 struct ExperimentAdded {
   ExperimentRecord record;
 };
@@ -33,7 +35,8 @@ struct WorkerConnected {
   NumericsId numerics;  // of hello.numerics; invalid when that is empty
   Hello hello;
 };
-// Its stream ended. Its leases run on until they expire: it may come back.
+// Its stream ended, and no later Hello has replaced it. Its leases run on until they expire: it may
+// come back.
 struct WorkerDisconnected {
   WorkerId worker;
 };
@@ -54,6 +57,9 @@ struct JudgedOutcome {
   Outcome outcome;
   NumericsId numerics;
   std::vector<VerdictRecord> verdicts;
+  // As OutcomeRecord's, when a pool has encoded them already; may be empty.
+  std::string encoded_tokens;
+  std::string encoded_text;
 };
 struct OutcomesArrived {
   WorkerId worker;
@@ -102,7 +108,7 @@ struct Outgoing {
 };
 
 // A late outcome of a durable cell: the shell looks the durable answer up and, when the tokens differ
-// within one numerics class, applies LateOutcomeDiffers.
+// within one numerics class, applies LateOutcomeDiffers. REQUIRES: after the commit.
 struct Comparison {
   WorkerId worker;
   NumericsId numerics;

@@ -92,7 +92,7 @@ void Core::State::Expire() {
     if (now - worker.last_heard >= options.lease) {
       worker.silent = true;
       worker.credit = 0;
-      std::vector<CellKey> blamed = Bury(worker, std::string(kLostError));
+      std::vector<CellKey> blamed = Bury(worker, kLostError, /*certain=*/false);
       worker.blamed.insert(worker.blamed.end(), blamed.begin(), blamed.end());
     } else {
       // It lives but does not name the lease: it stops, in case it computes after all.
@@ -112,18 +112,18 @@ std::vector<CellKey> Core::State::CellsOf(const CoreWorker& worker) const {
   return cells;
 }
 
-std::vector<CellKey> Core::State::Bury(CoreWorker& worker, const std::string& error) {
+std::vector<CellKey> Core::State::Bury(CoreWorker& worker, const std::string& error, bool certain) {
   const std::vector<CellKey> all = CellsOf(worker);
   std::vector<CellKey> started;
   for (const CellKey& cell : all) {
     if (leased.at(cell).started) started.push_back(cell);
   }
   if (worker.connected) revoked[worker.id].insert(revoked[worker.id].end(), all.begin(), all.end());
-  // What it had started may have been lost with its stream; but before its model was loaded, it
-  // cannot have started anything.
+  // Its last words may have been lost with its stream. But before its model was loaded it cannot have
+  // started anything, and one that is only presumed dead may have left in order.
   std::vector<CellKey> guilty = started;
   for (const CellKey& cell : all) {
-    if (started.empty() && worker.numerics.contains(cell.run)) guilty.push_back(cell);
+    if (certain && started.empty() && worker.numerics.contains(cell.run)) guilty.push_back(cell);
   }
   for (const CellKey& cell : guilty) CountFailure(cell, worker.id, error, leased.at(cell).lease);
   ReleaseAll(worker);

@@ -87,9 +87,20 @@ bool Core::State::Fits(const CellKey& cell, NumericsId numerics) const {
 
 void Core::State::Record(const JudgedOutcome& judged, WorkerId worker) {
   const Outcome& outcome = judged.outcome;
-  OutcomeRecord record{outcome.cell,        outcome.tokens,        outcome.text,    outcome.finish,
-                       outcome.logprob_sum, outcome.logprobs_hash, worker,          judged.numerics,
-                       outcome.started,     outcome.finished,      judged.verdicts, {}};
+  OutcomeRecord record;
+  record.cell = outcome.cell;
+  record.tokens = outcome.tokens;
+  record.text = outcome.text;
+  record.finish = outcome.finish;
+  record.logprob_sum = outcome.logprob_sum;
+  record.logprobs_hash = outcome.logprobs_hash;
+  record.worker = worker;
+  record.numerics = judged.numerics;
+  record.started = outcome.started;
+  record.finished = outcome.finished;
+  record.encoded_tokens = judged.encoded_tokens;
+  record.encoded_text = judged.encoded_text;
+  record.verdicts = judged.verdicts;
   bool correct = false;
   for (const VerdictRecord& verdict : judged.verdicts) correct = correct || verdict.correct;
   ForEachRow(outcome.cell, [&](Row& row, int32_t bit) {

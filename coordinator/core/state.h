@@ -238,8 +238,9 @@ struct Core::State {
   void Renew(LeaseId id, WorkerId worker);
   void Expire();
   // Gives all of a dead (or presumed dead) worker's cells back, and counts a failure against those it
-  // had started; against all of them when its model was loaded and none is known to have been.
-  std::vector<CellKey> Bury(CoreWorker& worker, const std::string& error);
+  // had started; against all of them when it is certain that it died, its model was loaded and none is
+  // known to have been. Those it counted against.
+  std::vector<CellKey> Bury(CoreWorker& worker, const std::string& error, bool certain);
   // REQUIRES: the cell is leased; its lease of the cell ends.
   void CountFailure(const CellKey& cell, WorkerId worker, const std::string& error, LeaseId lease);
   // The worker lives after all: takes back what was counted against cells for its loss.

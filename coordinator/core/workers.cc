@@ -85,6 +85,9 @@ void Core::State::Adopt(CoreWorker& worker, const HeldGrant& held) {
     const bool counted = failure != failures.end() && failure->second.lease == held.lease;
     if (!genuine || !free || !Wanted(cell, NumericsOf(worker, cell.run))) continue;
     if (missing.contains(cell)) {
+      // At its last try a cell runs alone, or not here.
+      const bool last = failure != failures.end() && failure->second.attempts >= options.max_attempts - 1;
+      if (last && (worker.leased > 0 || missing.size() > 1)) continue;
       adopted.push_back(cell);
       std::erase(vain, cell);
     } else if (!counted) {
@@ -135,7 +138,7 @@ void Core::State::On(const WorkerDied& event) {
   worker->credit = 0;
   worker->last_error = "its process ended";
   worker->blamed.clear();  // they were right
-  Bury(*worker, kDiedError);
+  Bury(*worker, kDiedError, /*certain=*/true);
   work_appeared = true;
 }
 

@@ -33,7 +33,9 @@ void SimWorker::Later(absl::Duration delay, std::function<void()> what) {
 void SimWorker::Kill() {
   if (agent_ == nullptr) return;
   world_.CountCrash();
-  world_.CountDeath(owed_);
+  std::set<CellKey> running;
+  for (const auto& [cell, since] : running_) running.insert(cell);
+  world_.CountDeath(owed_, running);
   agent_.reset();
   running_.clear();
   acknowledged_.clear();

@@ -152,10 +152,10 @@ void World::Misfortune() {
   loop_.After(Between(absl::Milliseconds(10), absl::Seconds(60)), [this] { Misfortune(); });
 }
 
-void World::CountDeath(const std::set<CellKey>& owed) {
+void World::CountDeath(const std::set<CellKey>& owed, const std::set<CellKey>& running) {
   for (const CellKey& cell : owed) {
     ++deaths_[cell].all;
-    if (owed.size() == 1) ++deaths_[cell].alone;
+    if (running.empty() || (running.size() == 1 && running.contains(cell))) ++deaths_[cell].alone;
   }
 }
 

@@ -78,8 +78,8 @@ class World {
   void Complain(const std::string& what);
   void CountCrash() { ++crashes_; }
   void CountComputed() { ++computed_; }
-  // A process died that had begun these cells and was not rid of them.
-  void CountDeath(const std::set<CellKey>& owed);
+  // A process died that had begun `owed` and was not rid of them; the others than `running` were done.
+  void CountDeath(const std::set<CellKey>& owed, const std::set<CellKey>& running);
 
   // What the engine answers for a cell, and whether a gold calls it right.
   std::string TextOf(const CellKey& cell) const;
@@ -106,7 +106,7 @@ class World {
   absl::Time chaos_until_;
   std::set<CellKey> poison_;
   std::set<CellKey> broken_;
-  // How often a process died that had begun the cell, and how often it had begun no other.
+  // How often a process died that had begun the cell, and how often it ran no other just then.
   struct Deaths {
     int all = 0;
     int alone = 0;
