@@ -32,6 +32,17 @@ const CLI::App* Selected(const CLI::App& root, std::string& path) {
   return command;
 }
 
+// The first word that is neither an option nor --color's value, behind the parent command's when there is
+// one: a command that does not exist.
+std::string UnknownWord(const std::vector<std::string>& arguments, bool has_parent) {
+  int words_before = has_parent ? 1 : 0;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (absl::StartsWith(arguments[i], "-") || (i > 0 && arguments[i - 1] == "--color")) continue;
+    if (words_before-- == 0) return arguments[i];
+  }
+  return "";
+}
+
 std::string ExamplesText(const std::vector<std::string>& examples) {
   if (examples.empty()) return "";
   return absl::StrCat("Examples:\n  ", absl::StrJoin(examples, "\n  "));
@@ -117,18 +128,18 @@ std::string App::Explain(const CLI::ParseError& error, const std::vector<std::st
   const CLI::App* command = Selected(root_, path);
   const auto children =
       command->get_subcommands([](const CLI::App* child) { return !child->get_name().empty(); });
-  if (!children.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
-    // The first word that is no option is a command that does not exist.
-    const size_t known = path == "sprint" ? 0 : 1;
-    for (size_t i = known; i < arguments.size(); ++i) {
-      if (absl::StartsWith(arguments[i], "-")) continue;
-      std::vector<std::string> names;
-      for (const CLI::App* child : children) names.push_back(child->get_name());
-      const std::string nearest = NearestWord(arguments[i], names);
-      return absl::StrCat("there is no command \"", arguments[i], "\"",
-                          nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?"), " (",
-                          path, " --help lists the commands)");
-    }
+  const int code = error.get_exit_code();
+  const bool about_commands = code == static_cast<int>(CLI::ExitCodes::ExtrasError) ||
+                              code == static_cast<int>(CLI::ExitCodes::RequiredError);
+  const std::string word =
+      about_commands && !children.empty() ? UnknownWord(arguments, path != "sprint") : "";
+  if (!word.empty()) {
+    std::vector<std::string> names;
+    for (const CLI::App* child : children) names.push_back(child->get_name());
+    const std::string nearest = NearestWord(word, names);
+    return absl::StrCat("there is no command \"", word, "\"",
+                        nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?"), " (", path,
+                        " --help lists the commands)");
   }
   return absl::StrCat(error.what(), " (", path, " --help)");
 }

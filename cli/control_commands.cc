@@ -35,9 +35,11 @@ absl::StatusOr<int> Change(const Terminal& terminal, const ControlOptions& optio
                        "\n");
     return kExitDone;
   }
-  terminal.out.Write(absl::StrCat(
-      done, " ", status->name(), " (experiment ", status->id(), "): ", FormatCount(status->done()), " of ",
-      Plural(status->cells(), "cell", "cells"), " done, ", status->state(), "\n"));
+  const bool ended = status->state() == "finished" && status->quarantined() == 0;
+  terminal.out.Write(absl::StrCat(ended ? "nothing to do for" : done, " ", status->name(), " (experiment ",
+                                  status->id(), "): ", FormatCount(status->done()), " of ",
+                                  Plural(status->cells(), "cell", "cells"), " done, ", status->state(),
+                                  "\n"));
   if (!live && status->state() == "running") {
     terminal.out.Write(absl::StrCat("no coordinator runs over ", options.connection.database,
                                     "; sprint resume ", status->id(), " goes on with it\n"));

@@ -68,9 +68,10 @@ void AddDb(App& app) {
   CLI::App* db = app.Add(app.root(), "db", "Check or copy a database, also while it is written",
                          {"sprint db check", "sprint db backup copy.db"});
   auto checking = std::make_shared<DbOptions>();
-  CLI::App* check =
-      app.Add(*db, "check", "Read everything and say what is damaged", {"sprint db check --db sweep.db"},
-              [checking](const Terminal& terminal) { return Check(terminal, *checking); });
+  CLI::App* check = app.Add(*db, "check", "Read everything and say what is damaged",
+                            {"sprint db check", "sprint db check sweep.db"},
+                            [checking](const Terminal& terminal) { return Check(terminal, *checking); });
+  check->add_option("DATABASE", checking->database, "The database, instead of --db")->type_name("FILE");
   AddDatabase(check, checking->database);
   check->add_flag("--json", checking->json, "As JSON");
 

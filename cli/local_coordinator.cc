@@ -1,9 +1,12 @@
 #include "cli/local_coordinator.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -11,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "cli/siblings.h"
 #include "storage/endpoint.h"
@@ -32,6 +36,22 @@ int64_t SizeOf(const std::string& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   return error ? 0 : static_cast<int64_t>(size);
+}
+
+// The log lies beside the database: where it cannot be written, neither can the database.
+absl::Status CheckLog(const std::string& database, const std::string& log) {
+  const std::string folder = std::filesystem::path(database).parent_path().string();
+  if (!folder.empty() && !IsDirectory(folder)) {
+    return absl::NotFoundError(absl::StrCat(
+        "the folder ", folder, " of the database does not exist; make it, or name another with --db"));
+  }
+  const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (fd < 0) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "cannot write ", log, " beside the database: ", std::strerror(errno), "; name another with --db"));
+  }
+  close(fd);
+  return absl::OkStatus();
 }
 
 // The coordinator that an endpoint file speaks of, when it is really this database's owner.
@@ -64,6 +84,7 @@ absl::StatusOr<std::unique_ptr<LocalCoordinator>> LocalCoordinator::Start(const 
   SPRINT_ASSIGN_OR_RETURN(const std::string program, FindSibling("coordinator"));
   std::unique_ptr<LocalCoordinator> coordinator(new LocalCoordinator());
   coordinator->log_ = absl::StrCat(options.database, ".log");
+  SPRINT_RETURN_IF_ERROR(CheckLog(options.database, coordinator->log_));
   coordinator->log_begin_ = SizeOf(coordinator->log_);
   std::vector<std::string> arguments = {
       "--db",       options.database, "--local-workers", absl::StrCat(options.workers),

@@ -38,11 +38,15 @@ std::string ReasonIn(const std::string& output) {
 
 absl::StatusOr<nlohmann::ordered_json> RunTry(const TryOptions& options) {
   SPRINT_ASSIGN_OR_RETURN(const std::string program, FindSibling("try"));
-  SPRINT_ASSIGN_OR_RETURN(const SiblingOutput output,
-                          RunSibling(program, {options.model, "--prompt=" + options.prompt,
-                                               "--arm=" + options.arm, "--format=" + options.format,
-                                               "--system=" + options.system, "--dtype=" + options.dtype,
-                                               absl::StrCat("--max-new-tokens=", options.max_new_tokens)}));
+  // A value that is joined to its flag may begin with a dash; an empty one would take the next flag's place.
+  std::vector<std::string> arguments = {options.model,
+                                        "--prompt=" + options.prompt,
+                                        "--arm=" + options.arm,
+                                        "--format=" + options.format,
+                                        "--dtype=" + options.dtype,
+                                        absl::StrCat("--max-new-tokens=", options.max_new_tokens)};
+  if (!options.system.empty()) arguments.push_back("--system=" + options.system);
+  SPRINT_ASSIGN_OR_RETURN(const SiblingOutput output, RunSibling(program, arguments));
   if (output.exit_code != 0) return absl::UnknownError(ReasonIn(output.err));
   nlohmann::ordered_json json =
       nlohmann::ordered_json::parse(output.out, nullptr, /*allow_exceptions=*/false);
@@ -68,6 +72,7 @@ std::string Verdict(const nlohmann::ordered_json& json) {
 }
 
 absl::StatusOr<int> Try(const Terminal& terminal, const TryOptions& options) {
+  if (options.prompt.empty()) return UsageError("--prompt is empty; give it the question");
   const absl::StatusOr<Arm> arm = Arm::Parse(options.arm);
   if (!arm.ok()) return UsageError(absl::StrCat("--arm: ", arm.status().message()));
   if (arm->is_baseline())

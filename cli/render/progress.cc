@@ -13,6 +13,10 @@ namespace {
 
 constexpr int kWidestBar = 30;
 constexpr int kNarrowestBar = 8;
+constexpr int kBarFrame = 4;  // "  [" and "]"
+
+// Parts of at most this importance make room for the bar.
+constexpr int kBelowTheBar = 3;
 
 struct Part {
   std::string text;
@@ -51,7 +55,7 @@ std::vector<Part> Parts(const ProgressState& state) {
   if (state.eta_seconds >= 0 && state.done < state.total) {
     parts.push_back({absl::StrCat(FormatSeconds(state.eta_seconds), " left"), Tone::kAccent, 5});
   }
-  if (state.workers >= 0) {
+  if (state.workers >= 0 && state.state != "finished") {
     parts.push_back(
         {Plural(state.workers, "worker", "workers"), state.workers == 0 ? Tone::kWarning : Tone::kDim, 1});
   }
@@ -72,15 +76,18 @@ int WidthOf(const std::vector<Part>& parts) {
 std::string ProgressLine(const ProgressState& state, const Style& style, int width) {
   std::vector<Part> parts = Parts(state);
   const std::string label = Printable(state.label);
-  int bar = kWidestBar;
+  int bar = 0;  // a line that is not redrawn has none
   if (width > 0) {
     const auto room = [&] { return width - DisplayWidth(label) - WidthOf(parts); };
-    bar = std::min(kWidestBar, room() - 4);
+    const auto least = [&parts] {
+      return std::min_element(parts.begin(), parts.end(),
+                              [](const Part& a, const Part& b) { return a.importance < b.importance; });
+    };
+    // The bar is worth more than workers and rates, and less than all else.
+    while (room() < kNarrowestBar + kBarFrame && least()->importance <= kBelowTheBar) parts.erase(least());
+    bar = std::min(kWidestBar, room() - kBarFrame);
     if (bar < kNarrowestBar) bar = 0;
-    while (room() < 0 && parts.size() > 1) {
-      parts.erase(std::min_element(parts.begin(), parts.end(),
-                                   [](const Part& a, const Part& b) { return a.importance < b.importance; }));
-    }
+    while (room() < 0 && parts.size() > 1) parts.erase(least());
   }
   std::string line = style.Paint(Tone::kStrong, label);
   if (bar > 0) absl::StrAppend(&line, "  [", style.Paint(Tone::kGood, Bar(Share(state), bar)), "]");

@@ -26,7 +26,8 @@ struct ProgressState {
 };
 
 // "demo  [█████     ]  48 %  1,440/3,000  21.3 cells/s  812 tok/s  1 min 13 s left  2 quarantined", cut to
-// `width` columns (0: not cut): the bar goes first, then the rates.
+// `width` columns: the workers and the rates go first, then the bar. Width 0: a whole line, without a
+// bar.
 std::string ProgressLine(const ProgressState& state, const Style& style, int width);
 
 struct ProgressOptions {

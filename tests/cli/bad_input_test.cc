@@ -13,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -39,7 +40,8 @@ class Place {
     Write("questions.jsonl",
           "{\"id\": \"a\", \"question\": \"Tom has 3 apples .\", \"answer\": \"3\"}\n"
           "{\"id\": \"b\", \"question\": \"Tom has 4 apples .\", \"answer\": \"4\"}\n");
-    Write("sweep.yaml", "model: {path: model}\ndataset: {path: questions.jsonl}\ndecoding: {max_new_tokens: 32}\n");
+    Write("sweep.yaml",
+          "model: {path: model}\ndataset: {path: questions.jsonl}\ndecoding: {max_new_tokens: 32}\n");
   }
   std::string Path(const std::string& name) const { return folder_.File(name); }
   const std::string& root() const { return folder_.path(); }
@@ -69,6 +71,9 @@ struct Case {
   int exit_code;
   std::vector<std::string> fragments;
 };
+
+// How a failed test names its case.
+void PrintTo(const Case& bad, std::ostream* out) { *out << bad.name; }
 
 const Arguments kDryRun = {"launch", "sweep.yaml", "--dry-run"};
 
@@ -399,7 +404,7 @@ std::vector<Case> DatabaseCases() {
 void PrintRow(const Case& bad, const ProgramResult& result, const Place& place) {
   const std::string message = absl::StrReplaceAll(
       result.err, {{place.root() + "/", ""}, {place.root(), "."}, {"|", "\\|"}, {"\n", ""}});
-  const std::string row = absl::StrCat("| ", bad.name, " | ", result.exit_code, " | `", message, "` |\n");
+  const std::string row = absl::StrCat("| ", bad.name, " | ", result.exit_code, " | `` ", message, " `` |\n");
   std::printf("%s", row.c_str());
   if (const char* file = std::getenv("SPRINT_ERRORS_OUT"); file != nullptr)
     std::ofstream(file, std::ios::app) << row;
@@ -454,6 +459,9 @@ TEST(BadInputAlone, IsADatabaseThatCannotBeWritten) {
     GTEST_SKIP() << "setpriv cannot run the program as another user";
   }
   as_nobody.insert(as_nobody.end(), kLaunch.begin(), kLaunch.end());
+  // The folder is theirs, the file is not.
+  fs::remove(place.Path("sprint.db.lock"));
+  ASSERT_EQ(chown(place.root().c_str(), 65534, 65534), 0);
   Check(bad, testing::RunProgram("setpriv", as_nobody, place.root(), {"NO_COLOR=1"}), place);
 }
 

@@ -49,6 +49,8 @@ TEST(ProgressLine, FitsTheScreenAndKeepsWhatMattersMost) {
   }
   EXPECT_THAT(ProgressLine(Half(), Style(), 50), HasSubstr("2 quarantined"));
   EXPECT_THAT(ProgressLine(Half(), Style(), 50), Not(HasSubstr("tok/s")));
+  EXPECT_THAT(ProgressLine(Half(), Style(), 80), HasSubstr("[███")) << "80 columns have room for a bar";
+  EXPECT_THAT(ProgressLine(Half(), Style(), 0), Not(HasSubstr("["))) << "a line of a log has none";
 }
 
 TEST(ProgressLine, NamesAStateThatIsNotRunning) {
