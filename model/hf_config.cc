@@ -89,35 +89,40 @@ absl::StatusOr<Architecture> ReadArchitecture(const Json& json) {
                                   "Qwen2ForCausalLM and Qwen3ForCausalLM"));
 }
 
+// One rope_parameters or rope_scaling object.
+absl::Status ReadRopeObject(const Json& object, absl::string_view name, RopeConfig& rope, double& partial) {
+  if (!object.is_object())
+    return Damaged(absl::StrCat(name, " is ", ShowJson(object), ", expected an object"));
+  std::string type = "default";
+  SPRINT_RETURN_IF_ERROR(ReadString(object, "type", type));
+  SPRINT_RETURN_IF_ERROR(ReadString(object, "rope_type", type));
+  SPRINT_RETURN_IF_ERROR(ReadDouble(object, "rope_theta", false, rope.theta));
+  SPRINT_RETURN_IF_ERROR(ReadDouble(object, "partial_rotary_factor", false, partial));
+  if (type == "linear") {
+    rope.scaling = RopeConfig::Scaling::kLinear;
+    return ReadDouble(object, "factor", true, rope.factor);
+  }
+  if (type == "llama3") {
+    rope.scaling = RopeConfig::Scaling::kLlama3;
+    SPRINT_RETURN_IF_ERROR(ReadDouble(object, "factor", true, rope.factor));
+    SPRINT_RETURN_IF_ERROR(ReadDouble(object, "low_freq_factor", true, rope.low_freq_factor));
+    SPRINT_RETURN_IF_ERROR(ReadDouble(object, "high_freq_factor", true, rope.high_freq_factor));
+    return ReadInt(object, "original_max_position_embeddings", true, rope.original_context);
+  }
+  if (type == "default") return absl::OkStatus();
+  return Unsupported(absl::StrCat("the RoPE type \"", type,
+                                  "\" is not supported; supported are default, linear and llama3"));
+}
+
+// Files of version 5 have rope_parameters; older ones rope_theta and rope_scaling, which wins where
+// both are there.
 absl::Status ReadRope(const Json& json, RopeConfig& rope) {
   SPRINT_RETURN_IF_ERROR(ReadDouble(json, "rope_theta", false, rope.theta));
   double partial = 1.0;
   SPRINT_RETURN_IF_ERROR(ReadDouble(json, "partial_rotary_factor", false, partial));
-  const Json* scaling = FindMember(json, "rope_parameters");
-  if (scaling == nullptr) scaling = FindMember(json, "rope_scaling");
-  if (scaling != nullptr) {
-    if (!scaling->is_object()) {
-      return Damaged(absl::StrCat("rope_parameters is ", ShowJson(*scaling), ", expected an object"));
-    }
-    std::string type = "default";
-    SPRINT_RETURN_IF_ERROR(ReadString(*scaling, "type", type));
-    SPRINT_RETURN_IF_ERROR(ReadString(*scaling, "rope_type", type));
-    SPRINT_RETURN_IF_ERROR(ReadDouble(*scaling, "rope_theta", false, rope.theta));
-    SPRINT_RETURN_IF_ERROR(ReadDouble(*scaling, "partial_rotary_factor", false, partial));
-    if (type == "linear") {
-      rope.scaling = RopeConfig::Scaling::kLinear;
-      SPRINT_RETURN_IF_ERROR(ReadDouble(*scaling, "factor", true, rope.factor));
-    } else if (type == "llama3") {
-      rope.scaling = RopeConfig::Scaling::kLlama3;
-      SPRINT_RETURN_IF_ERROR(ReadDouble(*scaling, "factor", true, rope.factor));
-      SPRINT_RETURN_IF_ERROR(ReadDouble(*scaling, "low_freq_factor", true, rope.low_freq_factor));
-      SPRINT_RETURN_IF_ERROR(ReadDouble(*scaling, "high_freq_factor", true, rope.high_freq_factor));
-      SPRINT_RETURN_IF_ERROR(
-          ReadInt(*scaling, "original_max_position_embeddings", true, rope.original_context));
-    } else if (type != "default") {
-      return Unsupported(absl::StrCat("the RoPE type \"", type,
-                                      "\" is not supported; supported are default, linear and llama3"));
-    }
+  for (const absl::string_view name : {"rope_parameters", "rope_scaling"}) {
+    const Json* object = FindMember(json, name);
+    if (object != nullptr) SPRINT_RETURN_IF_ERROR(ReadRopeObject(*object, name, rope, partial));
   }
   if (partial != 1.0) {
     return Unsupported(absl::StrCat("partial_rotary_factor ", partial, " is not supported; only 1 is"));

@@ -1,0 +1,36 @@
+#include "model/memory.h"
+
+#include "base/status.h"
+#include "tests/model/model_builders.h"
+#include "tests/testing/testing.h"
+
+namespace sprint {
+namespace {
+
+TEST(Memory, CountsParametersAsTheTensorsDo) {
+  ASSERT_OK_AND_ASSIGN(const ModelConfig config, ParseHfConfig(testing::TinyConfig()));
+  int64_t bytes = 0;
+  for (const TensorToWrite& tensor : testing::TinyTensors())
+    bytes += static_cast<int64_t>(tensor.data.size());
+  EXPECT_EQ(config.ParameterCount() * 4, bytes);
+  EXPECT_EQ(EstimateMemory(config, Dtype::kF32, 1).weights, bytes);
+  EXPECT_EQ(EstimateMemory(config, Dtype::kBF16, 1).weights * 2, bytes);
+}
+
+TEST(Memory, GrowsWithCachedTokensByTheKeysAndValues) {
+  ASSERT_OK_AND_ASSIGN(const ModelConfig config, ParseHfConfig(testing::TinyConfig()));
+  const MemoryEstimate estimate = EstimateMemory(config, Dtype::kF32, 16);
+  EXPECT_EQ(estimate.kv_per_token, 2 * 2 * 4 * 4);  // K and V, layers, K/V width, bytes
+  EXPECT_EQ(estimate.Total(100) - estimate.Total(0), 100 * estimate.kv_per_token);
+  EXPECT_GE(estimate.activations, 16 * 300 * 4);
+}
+
+TEST(Memory, ReadsDtypeNames) {
+  ASSERT_OK_AND_ASSIGN(const Dtype dtype, ParseDtype("bf16"));
+  EXPECT_EQ(dtype, Dtype::kBF16);
+  EXPECT_EQ(DtypeName(Dtype::kF32), "f32");
+  EXPECT_EQ(ReasonOf(ParseDtype("fp8").status()), Reason::kSpecInvalid);
+}
+
+}  // namespace
+}  // namespace sprint
