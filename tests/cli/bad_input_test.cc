@@ -364,7 +364,7 @@ std::vector<Case> DatabaseCases() {
        },
        1,
        {"sprint.db"}},
-      {"the same, read only",
+      {"a file that is no sprint database, queried",
        [](Place& place) {
          place.Write("sprint.db", "some notes of mine\n");
          return Arguments{"query", "v_progress"};
