@@ -33,6 +33,12 @@ std::vector<size_t> ShownArms(const Report& report, size_t most, size_t& cut) {
 
 std::string FormatP(double p) { return p < 0.001 ? "<0.001" : absl::StrFormat("%.3f", p); }
 
+// Answers that ended by length or context: a column that is shown only where it says something.
+bool AnyCutOff(const Report& report) {
+  return std::any_of(report.arms.begin(), report.arms.end(),
+                     [](const ArmResult& arm) { return arm.truncated > 0; });
+}
+
 std::vector<TableCell> Row(const Report& report, const ArmResult& arm) {
   std::vector<TableCell> row = {
       {arm.name, arm.baseline ? Tone::kStrong : Tone::kPlain},
@@ -50,7 +56,7 @@ std::vector<TableCell> Row(const Report& report, const ArmResult& arm) {
     }
   }
   row.push_back(absl::StrFormat("%.1f", arm.mean_tokens));
-  row.push_back(arm.truncated == 0 ? "" : absl::StrCat(arm.truncated));
+  if (AnyCutOff(report)) row.push_back(arm.truncated == 0 ? "" : absl::StrCat(arm.truncated));
   return row;
 }
 
@@ -63,7 +69,7 @@ std::string ArmTable(const Report& report, const ReportStyle& options) {
     for (const char* title : {"fixed", "broken", "p", "q"}) columns.push_back({title, Align::kRight});
   }
   columns.push_back({"tokens", Align::kRight});
-  columns.push_back({"cut off", Align::kRight});
+  if (AnyCutOff(report)) columns.push_back({"cut off", Align::kRight});
   Table table(std::move(columns));
   size_t cut = 0;
   for (const size_t i : ShownArms(report, options.most_arms, cut)) {
@@ -130,19 +136,11 @@ std::vector<std::string> Conclusions(const Report& report) {
 
 std::string Commands(const Report& report, const ReportStyle& options) {
   const std::string db = options.database == "sprint.db" ? "" : absl::StrCat(" --db ", options.database);
-  const std::string id = absl::StrCat(report.experiment);
-  std::string best = "3:5";
-  int64_t most = -1;
-  for (const ArmResult& arm : report.arms) {
-    if (!arm.baseline && arm.fixed > most) {
-      most = arm.fixed;
-      best = arm.name;
-    }
-  }
-  return absl::StrCat("Next:\n  sprint query", db,
-                      " \"SELECT problem, gold, answer FROM v_outcome WHERE experiment_id = ", id,
-                      " AND arm = '", best, "' AND correct\"\n  sprint query", db,
-                      " v_coverage --experiment ", id, "\n  sprint export", db, " ", id, " --out results/\n");
+  const int64_t id = report.experiment;
+  return absl::StrCat("Next:\n  sprint query", db, " v_subject_accuracy --experiment ", id,
+                      "   which subjects an arm helps\n  sprint query", db, " v_coverage --experiment ", id,
+                      "           how many arms get each question right\n  sprint export", db, " ", id,
+                      " --out results/                   every answer, as JSON lines\n");
 }
 
 }  // namespace

@@ -45,7 +45,8 @@ std::vector<Part> Parts(const ProgressState& state) {
   parts.push_back(
       {absl::StrFormat("%3d %%", static_cast<int>(std::floor(100 * Share(state)))), Tone::kStrong, 9});
   parts.push_back({absl::StrCat(FormatCount(state.done), "/", FormatCount(state.total)), Tone::kPlain, 8});
-  if (!state.state.empty() && state.state != "running") parts.push_back({state.state, Tone::kWarning, 7});
+  if (!state.state.empty() && state.state != "running")
+    parts.push_back({state.state, state.state == "finished" ? Tone::kGood : Tone::kWarning, 7});
   if (state.cells_per_second > 0) {
     parts.push_back({absl::StrCat(FormatRate(state.cells_per_second), " cells/s"), Tone::kPlain, 3});
   }
