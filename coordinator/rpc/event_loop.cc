@@ -86,9 +86,7 @@ void EventLoop::Run() {
 }
 
 absl::Status EventLoop::Round() {
-  std::vector<Task> tasks;
-  std::vector<Task> queries;
-  Take(tasks, queries);
+  std::vector<Task> tasks = Take();
   for (Task& task : tasks) {
     task();
     task = nullptr;
@@ -96,13 +94,13 @@ absl::Status EventLoop::Round() {
   }
   if (Now() >= core_wakeup_) Apply(Tick{});
   SPRINT_RETURN_IF_ERROR(Flush());
-  for (Task& query : queries) query();
+  RunQueries();
   round_wakeup_ = hooks_.round(changed_, Now());
   changed_.clear();
   return failed_;
 }
 
-void EventLoop::Take(std::vector<Task>& tasks, std::vector<Task>& queries) {
+std::vector<EventLoop::Task> EventLoop::Take() {
   const absl::Duration patience = UntilWakeup();
   MutexLock lock(&mutex_);
   if (tasks_.empty() && queries_.empty() && !stop_ && patience > absl::ZeroDuration()) {
@@ -113,8 +111,7 @@ void EventLoop::Take(std::vector<Task>& tasks, std::vector<Task>& queries) {
     wake_.WaitWithTimeout(&mutex_, linger);
     linger = options_.linger - (absl::Now() - last_commit_);
   }
-  tasks.swap(tasks_);
-  queries.swap(queries_);
+  return std::exchange(tasks_, {});
 }
 
 absl::Duration EventLoop::UntilWakeup() { return std::min(core_wakeup_, round_wakeup_) - Now(); }

@@ -89,7 +89,7 @@ class EventLoop {
  private:
   void Run();
   absl::Status Round();
-  void Take(std::vector<Task>& tasks, std::vector<Task>& queries);
+  std::vector<Task> Take();
   void RunQueries();
   absl::Status Commit(const WriteBatch& records);
   bool WaitToRetry(absl::Duration backoff);

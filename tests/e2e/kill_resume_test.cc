@@ -161,6 +161,9 @@ TEST(KillResumeTest, ADrainedCoordinatorEndsInOrderAndTakesItsEndpointAway) {
   Cluster cluster(folder.path());
   ASSERT_NO_FATAL_FAILURE(cluster.StartAll());
   ASSERT_OK(cluster.client().Submit(Sweep()));
+  ASSERT_OK(cluster.client().WatchUntil(
+      "sweep", [](const v1::ExperimentStatus& status) { return status.workers() == 2 && status.done() > 0; },
+      kPatience));
   cluster.coordinator().Signal(SIGTERM);
   ASSERT_OK_AND_ASSIGN(const int code, cluster.coordinator().Wait(kPatience));
   EXPECT_EQ(code, 0);
