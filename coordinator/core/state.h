@@ -253,7 +253,8 @@ struct Core::State {
   CoreWorker* Find(WorkerId id);
   CoreWorker* Heard(WorkerId id);
   // Makes a lease of what a worker says it holds, and revokes what it holds in vain.
-  void Adopt(CoreWorker& worker, const HeldGrant& held);
+  // `alone`: it holds one missing cell in all.
+  void Adopt(CoreWorker& worker, const HeldGrant& held, bool alone);
   CoreWorker& Welcomed(const WorkerConnected& event);
   NumericsId NumericsOf(const CoreWorker& worker, RunId run) const;
   void RevokeFrom(CoreWorker& worker, const CellKey& cell);  // and releases it

@@ -66,13 +66,15 @@ void Core::State::On(const WorkerConnected& event) {
   Send(worker, Welcome{kProtocolVersion, worker.id, options.epoch, options.lease, options.heartbeat});
   worker.hello.held.clear();
   if (worker.run.valid()) LearnNumerics(worker, worker.run, event.numerics);
-  for (const HeldGrant& held : event.hello.held) Adopt(worker, held);
+  size_t holds = 0;
+  for (const HeldGrant& held : event.hello.held) holds += held.missing.size();
+  for (const HeldGrant& held : event.hello.held) Adopt(worker, held, /*alone=*/holds == 1);
   for (CoreExperiment* experiment : order) Changed(*experiment);
   worker.draining = draining;
   if (draining) Send(worker, Drain{});
 }
 
-void Core::State::Adopt(CoreWorker& worker, const HeldGrant& held) {
+void Core::State::Adopt(CoreWorker& worker, const HeldGrant& held, bool alone) {
   const bool genuine = VerifyGrantToken(options.grant_key, worker.id, held) && !leases.contains(held.lease);
   const std::set<CellKey> missing(held.missing.begin(), held.missing.end());
   std::vector<CellKey> adopted;
@@ -87,7 +89,7 @@ void Core::State::Adopt(CoreWorker& worker, const HeldGrant& held) {
     if (missing.contains(cell)) {
       // At its last try a cell runs alone, or not here.
       const bool last = failure != failures.end() && failure->second.attempts >= options.max_attempts - 1;
-      if (last && (worker.leased > 0 || missing.size() > 1)) continue;
+      if (last && !alone) continue;
       adopted.push_back(cell);
       std::erase(vain, cell);
     } else if (!counted) {
