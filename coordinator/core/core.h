@@ -21,7 +21,15 @@
 // Suspects. When a worker dies, the cells it had started are suspects with one failure more. An
 // innocent must not be quarantined for its neighbour's sake, so suspects of n failures run with few
 // others of their kind on a worker at once (max_suspects / max_suspects^(n-1), at least 1), and
-// alone among suspects at the last try.
+// alone, with nothing beside them, at the last try.
+//
+// That is so for grants and for what a returning worker holds. Of a worker whose leases expired
+// unheard the same is presumed, for what it is known to have started, and taken back when it is
+// heard again.
+//
+// Commands. Pause: nothing new is granted, what runs finishes. Cancel: what runs is revoked, what is
+// on its way is taken. Retry: quarantined cells are put back and their failures forgotten. A run that
+// a worker refused is not given to that process again. A reported failure is answered by Revoke.
 //
 // Cost: state is one bit per missing (question, arm, sample) and one entry per leased or failed cell;
 // Apply is O(cells it names), a grant O(arms of a question).
