@@ -91,6 +91,10 @@ class AtenRunner : public Runner {
            3 * options_.max_logit_rows * config_.vocab * int64_t{4};
   }
   absl::Status AllocateKv(int64_t blocks) override;
+  absl::Status CopyKv(absl::Span<const int32_t>, absl::Span<const int32_t>, int32_t, int32_t) override {
+    return absl::UnimplementedError("this runner computes every layer of every row");
+  }
+  bool CanResume() const override { return false; }
   absl::Status Run(const StepBatch& batch, StepOutput* output) override;
   absl::Status ZeroOutputColumns(int32_t layer, int64_t first, int64_t last) override;
   void RestoreOutputProjection() override { zeroed_.reset(); }
@@ -109,6 +113,8 @@ class AtenRunner : public Runner {
   at::Tensor Rotate(const at::Tensor& heads) const;
   void Head(const StepBatch& batch, const at::Tensor& normed, StepOutput* output);
   void KeepHidden(const at::Tensor& hidden, int64_t rows, StepOutput* output) const;
+  void Capture(int32_t boundary, const at::Tensor& hidden, const StepBatch& batch) const;
+  void SampleRows(const StepBatch& batch, const at::Tensor& logits, int64_t first, StepOutput* output) const;
 
   const ModelConfig& config_;
   const RunnerOptions options_;
@@ -376,6 +382,30 @@ void AtenRunner::KeepHidden(const at::Tensor& hidden, int64_t rows, StepOutput* 
   output->hidden.emplace_back(data, data + host.numel());
 }
 
+void AtenRunner::Capture(int32_t boundary, const at::Tensor& hidden, const StepBatch& batch) const {
+  for (const HiddenCapture& capture : batch.captures) {
+    if (capture.boundary != boundary) continue;
+    const at::Tensor host =
+        hidden.narrow(0, capture.first_row, capture.rows).to(at::kFloat).cpu().contiguous();
+    std::copy_n(host.data_ptr<float>(), host.numel(), capture.to);
+  }
+}
+
+// `logits` are those of logit rows first, first + 1, ….
+void AtenRunner::SampleRows(const StepBatch& batch, const at::Tensor& logits, int64_t first,
+                            StepOutput* output) const {
+  for (int64_t i = 0; i < logits.size(0); ++i) {
+    const int64_t row = first + i;
+    if (!batch.sampler->Samples(row)) continue;
+    const at::Tensor host = logits[i].cpu().contiguous();
+    const float* values = host.data_ptr<float>();
+    int32_t& token = output->next[static_cast<size_t>(row)];
+    const float best = values[token];
+    token = batch.sampler->Sample(row, absl::MakeConstSpan(values, static_cast<size_t>(host.numel())));
+    output->logprobs[static_cast<size_t>(row)] += values[token] - best;
+  }
+}
+
 void AtenRunner::Head(const StepBatch& batch, const at::Tensor& normed, StepOutput* output) {
   const int64_t total = static_cast<int64_t>(batch.logit_rows.size());
   for (int64_t first = 0; first < total; first += options_.max_logit_rows) {
@@ -393,6 +423,7 @@ void AtenRunner::Head(const StepBatch& batch, const at::Tensor& normed, StepOutp
       output->next.push_back(static_cast<int32_t>(next.data_ptr<int64_t>()[i]));
       output->logprobs.push_back(logprobs.data_ptr<float>()[i]);
     }
+    if (batch.sampler != nullptr) SampleRows(batch, logits, first, output);
     if (!batch.want_logits) continue;
     const at::Tensor host = logits.cpu().contiguous();
     output->logits.insert(output->logits.end(), host.data_ptr<float>(),
@@ -429,10 +460,12 @@ absl::Status AtenRunner::Run(const StepBatch& batch, StepOutput* output) {
     PlanAttention(batch);
     at::Tensor residual = embedding_.index_select(0, FromInts(tokens, device_)).to(at::kFloat);
     for (int32_t layer = 0; layer < config_.layers; ++layer) {
+      Capture(layer, residual, batch);
       if (batch.want_hidden) KeepHidden(residual, batch.rows(), output);
       residual = Layer(layer, batch, residual);
     }
     const at::Tensor normed = RmsNorm(residual, final_norm_).to(TorchType(dtype_));
+    Capture(config_.layers, normed, batch);
     if (batch.want_hidden) KeepHidden(normed, batch.rows(), output);
     Head(batch, normed, output);
   } catch (const std::exception& e) {

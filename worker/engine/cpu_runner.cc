@@ -58,6 +58,9 @@ class CpuRunner : public Runner {
     return bytes;
   }
   absl::Status AllocateKv(int64_t blocks) override;
+  absl::Status CopyKv(absl::Span<const int32_t> from, absl::Span<const int32_t> to, int32_t first,
+                      int32_t last) override;
+  bool CanResume() const override { return true; }
   absl::Status Run(const StepBatch& batch, StepOutput* output) override;
   absl::Status ZeroOutputColumns(int32_t layer, int64_t first, int64_t last) override;
   void RestoreOutputProjection() override { zeroed_.reset(); }
@@ -83,16 +86,21 @@ class CpuRunner : public Runner {
   float* Residual(int64_t row) { return residual_.as<float>() + row * config_.hidden; }
 
   void Embed(const StepBatch& batch);
+  // Takes in the sequences whose rows begin at `layer`: active_ grows, their rows are normed.
+  void Enter(int32_t layer, const StepBatch& batch);
   void Layer(int32_t layer, const StepBatch& batch);
-  void Norm(const std::vector<float>& weight, int64_t rows);
+  void Norm(const std::vector<float>& weight, int64_t first, int64_t last);
   // residual += delta (+ bias), then the norm that comes next.
   void AddAndNorm(const std::vector<float>& bias, const std::vector<float>& norm, int64_t rows);
-  void ProjectHeads(int32_t layer, const StepBatch& batch);
+  void ProjectHeads(int32_t layer);
   void Attention(int32_t layer, const StepBatch& batch);
   void Gate(int32_t layer, const StepBatch& batch);
   void Mlp(const LayerWeights& layer, int64_t rows);
   void KeepHidden(const StepBatch& batch, bool normed, StepOutput* output);
+  void Capture(int32_t boundary, const StepBatch& batch);
   void Head(const StepBatch& batch, StepOutput* output);
+  void SampleRow(const RowSampler& sampler, int64_t row, const T* logits, const kernels::Best& best,
+                 StepOutput* output);
 
   const ModelConfig& config_;
   const RunnerOptions options_;
@@ -107,6 +115,7 @@ class CpuRunner : public Runner {
   // Per row of the step: its position and its sequence (index in the batch).
   std::vector<int64_t> positions_;
   std::vector<const StepSequence*> owners_;
+  int64_t active_ = 0;  // rows that the current layer computes: a prefix of the step's
 
   AlignedBuffer residual_;        // f32 [rows, hidden]
   AlignedBuffer normed_;          // T [rows, hidden]
@@ -163,6 +172,20 @@ absl::Status CpuRunner<T>::AllocateKv(int64_t blocks) {
 }
 
 template <typename T>
+absl::Status CpuRunner<T>::CopyKv(absl::Span<const int32_t> from, absl::Span<const int32_t> to, int32_t first,
+                                  int32_t last) {
+  ForRows(last - first, shape_.block(), [&](int64_t i) {
+    for (std::vector<AlignedBuffer>* pool : {&k_, &v_}) {
+      T* blocks = (*pool)[static_cast<size_t>(first + i)].template as<T>();
+      for (size_t b = 0; b < from.size(); ++b) {
+        std::copy_n(blocks + from[b] * shape_.block(), shape_.block(), blocks + to[b] * shape_.block());
+      }
+    }
+  });
+  return absl::OkStatus();
+}
+
+template <typename T>
 absl::Status CpuRunner<T>::ZeroOutputColumns(int32_t layer, int64_t first, int64_t last) {
   const Matrix& o = weights_.layers[static_cast<size_t>(layer)].o;
   SPRINT_ASSIGN_OR_RETURN(Matrix copy, NewMatrix(o.rows, o.cols, o.dtype));
@@ -191,11 +214,14 @@ absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
       rope_.Grow(sequence.first_position + sequence.rows);
     }
     Embed(batch);
-    Norm(weights_.layers.front().attention_norm, batch.rows());
+    active_ = 0;
     for (int32_t layer = 0; layer < config_.layers; ++layer) {
+      Enter(layer, batch);
+      Capture(layer, batch);
       if (batch.want_hidden) KeepHidden(batch, /*normed=*/false, output);
-      Layer(layer, batch);
+      if (active_ > 0) Layer(layer, batch);
     }
+    Capture(config_.layers, batch);
     if (batch.want_hidden) KeepHidden(batch, /*normed=*/true, output);
     Head(batch, output);
   } catch (const std::exception& e) {
@@ -219,8 +245,20 @@ void CpuRunner<T>::Embed(const StepBatch& batch) {
 }
 
 template <typename T>
-void CpuRunner<T>::Norm(const std::vector<float>& weight, int64_t rows) {
-  ForRows(rows, config_.hidden, [&](int64_t row) {
+void CpuRunner<T>::Enter(int32_t layer, const StepBatch& batch) {
+  const int64_t first = active_;
+  for (const StepSequence& sequence : batch.sequences) {
+    if (sequence.first_layer != layer) continue;
+    if (layer > 0) std::copy_n(sequence.hidden, sequence.rows * config_.hidden, Residual(active_));
+    active_ += sequence.rows;
+  }
+  Norm(weights_.layers[static_cast<size_t>(layer)].attention_norm, first, active_);
+}
+
+template <typename T>
+void CpuRunner<T>::Norm(const std::vector<float>& weight, int64_t first, int64_t last) {
+  ForRows(last - first, config_.hidden, [&](int64_t i) {
+    const int64_t row = first + i;
     kernels::RmsNorm(Residual(row), weight.data(), static_cast<float>(config_.rms_norm_eps), config_.hidden,
                      normed_.as<T>() + row * config_.hidden);
   });
@@ -239,9 +277,9 @@ void CpuRunner<T>::AddAndNorm(const std::vector<float>& bias, const std::vector<
 template <typename T>
 void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
   const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
-  const int64_t rows = batch.rows();
+  const int64_t rows = active_;
   gemm_.Multiply(weights.qkv, normed_.as<void>(), rows, qkv_.as<void>());
-  ProjectHeads(layer, batch);
+  ProjectHeads(layer);
   Attention(layer, batch);
   Gate(layer, batch);
   const Matrix& o = zeroed_ && zeroed_->layer == layer ? zeroed_->o : weights.o;
@@ -254,7 +292,7 @@ void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
 }
 
 template <typename T>
-void CpuRunner<T>::ProjectHeads(int32_t layer, const StepBatch& batch) {
+void CpuRunner<T>::ProjectHeads(int32_t layer) {
   const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
   T* k = k_[static_cast<size_t>(layer)].template as<T>();
   T* v = v_[static_cast<size_t>(layer)].template as<T>();
@@ -293,7 +331,7 @@ void CpuRunner<T>::ProjectHeads(int32_t layer, const StepBatch& batch) {
       StoreValue(shape_, head, position, h, block, v);
     }
   };
-  ParallelFor(options_.threads, batch.rows(), RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
+  ParallelFor(options_.threads, active_, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
     std::vector<float> head(static_cast<size_t>(dim));
     for (int64_t row = begin; row < end; ++row) project(row, head.data());
   });
@@ -304,6 +342,7 @@ void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
   const int64_t tile_rows = AttentionTileRows(shape_);
   std::vector<AttentionTile<T>> tiles;
   for (const StepSequence& sequence : batch.sequences) {
+    if (sequence.first_layer > layer) break;
     for (int64_t row = 0; row < sequence.rows; row += tile_rows) {
       AttentionTile<T> tile;
       tile.rows = std::min(tile_rows, sequence.rows - row);
@@ -334,7 +373,7 @@ void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
 template <typename T>
 void CpuRunner<T>::Gate(int32_t layer, const StepBatch& batch) {
   for (const StepSequence& sequence : batch.sequences) {
-    if (sequence.arm == nullptr) continue;
+    if (sequence.arm == nullptr || sequence.first_layer > layer) continue;
     for (const HeadEdit& edit : sequence.arm->edits()) {
       if (edit.layer != layer) continue;
       for (int64_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
@@ -369,6 +408,40 @@ void CpuRunner<T>::KeepHidden(const StepBatch& batch, bool normed, StepOutput* o
 }
 
 template <typename T>
+void CpuRunner<T>::Capture(int32_t boundary, const StepBatch& batch) {
+  for (const HiddenCapture& capture : batch.captures) {
+    if (capture.boundary != boundary) continue;
+    const int64_t n = capture.rows * config_.hidden;
+    const int64_t at = capture.first_row * config_.hidden;
+    if (boundary < config_.layers) {
+      std::copy_n(residual_.as<float>() + at, n, capture.to);
+    } else if constexpr (std::is_same_v<T, float>) {
+      std::copy_n(normed_.as<float>() + at, n, capture.to);
+    } else {
+      kernels::Bf16ToF32(normed_.as<Bf16>() + at, n, capture.to);
+    }
+  }
+}
+
+template <typename T>
+void CpuRunner<T>::SampleRow(const RowSampler& sampler, int64_t row, const T* logits,
+                             const kernels::Best& best, StepOutput* output) {
+  const auto n = static_cast<size_t>(config_.vocab);
+  std::vector<float> copy;
+  const float* values = nullptr;
+  if constexpr (std::is_same_v<T, float>) {
+    values = logits;
+  } else {
+    copy.resize(n);
+    kernels::Bf16ToF32(logits, config_.vocab, copy.data());
+    values = copy.data();
+  }
+  const int32_t token = sampler.Sample(row, absl::MakeConstSpan(values, n));
+  output->next[static_cast<size_t>(row)] = token;
+  output->logprobs[static_cast<size_t>(row)] = best.logprob + (values[token] - values[best.index]);
+}
+
+template <typename T>
 void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
   const int64_t total = static_cast<int64_t>(batch.logit_rows.size());
   output->next.resize(static_cast<size_t>(total));
@@ -386,6 +459,9 @@ void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
       const kernels::Best best = kernels::ArgmaxLogSoftmax(logits, config_.vocab);
       output->next[static_cast<size_t>(first + i)] = static_cast<int32_t>(best.index);
       output->logprobs[static_cast<size_t>(first + i)] = best.logprob;
+      if (batch.sampler != nullptr && batch.sampler->Samples(first + i)) {
+        SampleRow(*batch.sampler, first + i, logits, best, output);
+      }
       if (!batch.want_logits) return;
       float* out = output->logits.data() + (first + i) * config_.vocab;
       if constexpr (std::is_same_v<T, float>) {

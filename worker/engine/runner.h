@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "model/config.h"
 #include "worker/engine/step.h"
 #include "worker/engine/weights_loader.h"
@@ -30,6 +31,12 @@ class Runner {
   virtual int64_t ActivationBytes() const = 0;
   // Once, before the first Run. RESOURCE_EXHAUSTED (kOutOfMemory).
   virtual absl::Status AllocateKv(int64_t blocks) = 0;
+
+  // Copies the K/V of layers [first, last) of whole blocks: from[i] to to[i].
+  virtual absl::Status CopyKv(absl::Span<const int32_t> from, absl::Span<const int32_t> to, int32_t first,
+                              int32_t last) = 0;
+  // Whether sequences may enter at a layer above 0 (StepSequence::first_layer).
+  virtual bool CanResume() const = 0;
 
   // INTERNAL when computing failed.
   virtual absl::Status Run(const StepBatch& batch, StepOutput* output) = 0;

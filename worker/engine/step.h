@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "model/arm.h"
 
 namespace sprint {
@@ -16,21 +17,47 @@ struct StepSequence {
   int64_t first_position = 0;       // of the first row in the sequence
   const int32_t* blocks = nullptr;  // the block table, up to the last row's position
   const Arm* arm = nullptr;
+  // Where the rows enter: lower layers are left out, their K/V being in the blocks already.
+  // `hidden` is the residual stream that enters first_layer, [rows, hidden]; unused for layer 0.
+  int32_t first_layer = 0;
+  const float* hidden = nullptr;
+};
+
+// A copy of the residual stream as it enters layer `boundary`; with boundary == layers, of what
+// leaves the final norm. `to` is f32 [rows, hidden].
+struct HiddenCapture {
+  int32_t boundary = 0;
+  int64_t first_row = 0;
+  int64_t rows = 0;
+  float* to = nullptr;
+};
+
+// Chooses tokens otherwise than by the highest logit. Called by several threads at once, for
+// different rows.
+class RowSampler {
+ public:
+  virtual ~RowSampler() = default;
+  // Whether Sample is wanted for logit row `row` (an index into StepBatch::logit_rows).
+  virtual bool Samples(int64_t row) const = 0;
+  // The token; in [0, logits.size()).
+  virtual int32_t Sample(int64_t row, absl::Span<const float> logits) const = 0;
 };
 
 // Valid until the scheduler changes.
 struct StepBatch {
-  std::vector<int32_t> tokens;  // one a row, sequences end to end
-  std::vector<StepSequence> sequences;
-  std::vector<int64_t> logit_rows;  // rows whose next token is wanted, ascending
-  bool want_logits = false;         // Forward only: StepOutput.logits and hidden are filled
+  std::vector<int32_t> tokens;          // one a row, sequences end to end
+  std::vector<StepSequence> sequences;  // by first_layer, ascending
+  std::vector<int64_t> logit_rows;      // rows whose next token is wanted, ascending
+  bool want_logits = false;             // Forward only: StepOutput.logits and hidden are filled
   bool want_hidden = false;
+  std::vector<HiddenCapture> captures;
+  const RowSampler* sampler = nullptr;  // null: the highest logit everywhere
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
 };
 
 struct StepOutput {
-  std::vector<int32_t> next;  // per logit row: the greedy token and the natural log of its probability
-  std::vector<float> logprobs;
+  std::vector<int32_t> next;               // per logit row: the token chosen,
+  std::vector<float> logprobs;             // and the natural log of its probability before any sampling rule
   std::vector<float> logits;               // [logit rows, vocab]
   std::vector<std::vector<float>> hidden;  // [layers + 1][rows, hidden], the last after the final norm
 };
