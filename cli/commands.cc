@@ -26,6 +26,7 @@ void AddAllCommands(App& app) {
   AddDb(app);
   AddModel(app);
   AddTry(app);
+  AddJudge(app);
   AddPrograms(app);
   AddCompletion(app);
 }

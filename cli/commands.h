@@ -15,6 +15,7 @@ void AddExport(App& app);
 void AddDb(App& app);
 void AddModel(App& app);
 void AddTry(App& app);
+void AddJudge(App& app);
 void AddPrograms(App& app);  // worker, coordinator: their own programs
 void AddCompletion(App& app);
 

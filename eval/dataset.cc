@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -12,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "eval/json_row.h"
 
 namespace sprint {
 namespace {
@@ -23,118 +22,36 @@ absl::Status Bad(absl::string_view where, absl::string_view message) {
                absl::StrCat(where, ": ", message));
 }
 
-// One row: its fields in the order written, scalars as text. nullopt: null, a list or an object.
-struct Row {
-  std::vector<std::pair<std::string, std::optional<std::string>>> fields;
-
-  const std::optional<std::string>* Find(const std::string& name) const {
-    for (const auto& [field, value] : fields) {
-      if (field == name) return &value;
-    }
-    return nullptr;
-  }
-  std::string Names() const {
-    std::string names;
-    for (const auto& [field, value] : fields) absl::StrAppend(&names, names.empty() ? "" : ", ", field);
-    return names.empty() ? "none" : names;
-  }
-};
-
-// Takes the parser's events, so that a number keeps the digits it was written with and what is
-// nested costs no memory.
-class RowHandler : public nlohmann::json_sax<nlohmann::json> {
- public:
-  const Row& row() const { return row_; }
-  bool is_object() const { return is_object_; }
-  const std::string& error() const { return error_; }
-
-  bool null() override { return Put(std::nullopt); }
-  bool boolean(bool value) override { return Put(value ? "true" : "false"); }
-  bool number_integer(int64_t value) override { return Put(absl::StrCat(value)); }
-  bool number_unsigned(uint64_t value) override { return Put(absl::StrCat(value)); }
-  bool number_float(double, const std::string& written) override { return Put(written); }
-  bool string(std::string& value) override { return Put(value); }
-  bool binary(binary_t&) override { return false; }  // JSON text has none
-  bool start_object(size_t) override {
-    if (depth_ == 0) is_object_ = true;
-    return Enter();
-  }
-  bool start_array(size_t) override { return Enter(); }
-  bool end_object() override { return Leave(); }
-  bool end_array() override { return Leave(); }
-  bool key(std::string& name) override {
-    if (depth_ == 1) name_ = name;
-    return true;
-  }
-  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) override {
-    error_ = absl::StrCat("not JSON at column ", position);
-    return false;
-  }
-
- private:
-  bool Put(std::optional<std::string> value) {
-    if (depth_ != 1 || !is_object_) return true;
-    if (row_.Find(name_) != nullptr) {
-      error_ = absl::StrCat("the field \"", name_, "\" is given twice");
-      return false;
-    }
-    row_.fields.emplace_back(name_, std::move(value));
-    return true;
-  }
-  bool Enter() {
-    const bool fine = Put(std::nullopt);
-    ++depth_;
-    return fine;
-  }
-  bool Leave() {
-    --depth_;
-    return true;
-  }
-
-  Row row_;
-  std::string name_;
-  std::string error_;
-  size_t depth_ = 0;
-  bool is_object_ = false;
-};
-
-absl::StatusOr<Row> ParseRow(absl::string_view line, absl::string_view where) {
-  RowHandler handler;
-  try {
-    if (nlohmann::json::sax_parse(line.begin(), line.end(), &handler)) {
-      if (!handler.is_object()) return Bad(where, "a row is a JSON object, one a line");
-      return handler.row();
-    }
-  } catch (const std::exception& e) {
-    return Bad(where, absl::StrCat("not JSON: ", e.what()));
-  }
-  return Bad(where, handler.error().empty() ? std::string("not JSON") : handler.error());
+absl::StatusOr<JsonRow> ParseRow(absl::string_view line, absl::string_view where) {
+  absl::StatusOr<JsonRow> row = ParseJsonRow(line);
+  if (!row.ok()) return Bad(where, row.status().message());
+  return row;
 }
 
 // The text of a field that a row may lack.
-std::string Optional(const Row& row, const std::string& field) {
-  const std::optional<std::string>* value = row.Find(field);
-  return value == nullptr || !value->has_value() ? std::string() : **value;
+std::string Optional(const JsonRow& row, const std::string& field) {
+  const JsonField* value = row.Find(field);
+  return value == nullptr ? std::string() : value->text;
 }
 
 // The text of a field that a row must have.
-absl::StatusOr<std::string> Required(const Row& row, const std::string& field, absl::string_view role,
+absl::StatusOr<std::string> Required(const JsonRow& row, const std::string& field, absl::string_view role,
                                      absl::string_view where) {
-  const std::optional<std::string>* value = row.Find(field);
+  const JsonField* value = row.Find(field);
   if (value == nullptr) {
     return Bad(where, absl::StrCat("no field \"", field, "\" for the ", role, "; the row has: ", row.Names(),
                                    "; name another with dataset.", role, "_field"));
   }
-  if (!value->has_value()) {
+  if (!value->is_scalar()) {
     return Bad(where, absl::StrCat("the ", role, " (field \"", field, "\") is no text or number"));
   }
-  if (absl::StripAsciiWhitespace(**value).empty()) {
+  if (absl::StripAsciiWhitespace(value->text).empty()) {
     return Bad(where, absl::StrCat("the ", role, " (field \"", field, "\") is empty"));
   }
-  return **value;
+  return value->text;
 }
 
-absl::StatusOr<Problem> ToProblem(const Row& row, const DatasetFields& fields, int64_t line,
+absl::StatusOr<Problem> ToProblem(const JsonRow& row, const DatasetFields& fields, int64_t line,
                                   absl::string_view where) {
   Problem problem;
   problem.id = Optional(row, fields.id);
@@ -157,7 +74,7 @@ absl::StatusOr<std::vector<Problem>> ReadRows(absl::string_view text, const std:
     text.remove_prefix(std::min(end + 1, text.size()));
     if (content.empty()) continue;
     const std::string where = absl::StrCat(file_name, ":", line);
-    SPRINT_ASSIGN_OR_RETURN(const Row row, ParseRow(content, where));
+    SPRINT_ASSIGN_OR_RETURN(const JsonRow row, ParseRow(content, where));
     SPRINT_ASSIGN_OR_RETURN(Problem problem, ToProblem(row, fields, line, where));
     const auto [it, is_new] = line_of.emplace(problem.id, line);
     if (!is_new) {

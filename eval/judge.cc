@@ -1,5 +1,6 @@
 #include "eval/judge.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -14,11 +15,14 @@ namespace {
 constexpr size_t kMaxShown = 60;
 
 std::string Shown(absl::string_view text) {
-  std::string out(absl::StripAsciiWhitespace(text).substr(0, kMaxShown));
+  text = absl::StripAsciiWhitespace(text);
+  size_t end = std::min(text.size(), kMaxShown);
+  while (end < text.size() && end > 0 && (text[end] & 0xC0) == 0x80) --end;  // not inside a character
+  std::string out(text.substr(0, end));
   for (char& c : out) {
     if (static_cast<unsigned char>(c) < 0x20) c = ' ';
   }
-  return text.size() > kMaxShown ? absl::StrCat(out, "…") : out;
+  return text.size() > end ? absl::StrCat(out, "…") : out;
 }
 
 // The gold answer of a dataset that keeps it at the end of a solution.
@@ -37,6 +41,11 @@ bool IsGoldItself(absl::string_view text, absl::string_view gold) {
 }
 
 }  // namespace
+
+std::string NothingExtracted(const Extraction& extraction) {
+  return extraction.rule == "cut_off" ? "nothing extracted: the text ends inside \\boxed{"
+                                      : "nothing extracted";
+}
 
 bool AnswersAgree(absl::string_view gold, absl::string_view answer, std::string* reason) {
   std::string rule = "text";
@@ -61,8 +70,7 @@ Verdict Judge(absl::string_view text, absl::string_view gold) {
   }
   verdict.extraction = ExtractAnswer(text);
   if (verdict.extraction.answer.empty()) {
-    verdict.reason = verdict.extraction.rule == "cut_off" ? "nothing extracted: the text ends inside \\boxed{"
-                                                          : "nothing extracted";
+    verdict.reason = NothingExtracted(verdict.extraction);
     return verdict;
   }
   Extraction holder;

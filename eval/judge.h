@@ -34,6 +34,8 @@ struct Verdict {
 
 // Pure and thread-safe; linear in the text, whatever the text.
 Extraction ExtractAnswer(absl::string_view text);
+// Why an extraction found no answer. REQUIRES: extraction.answer is empty.
+std::string NothingExtracted(const Extraction& extraction);
 // Whether two answers mean the same; `reason` (may be null) gets the rule that decided.
 bool AnswersAgree(absl::string_view gold, absl::string_view answer, std::string* reason);
 Verdict Judge(absl::string_view text, absl::string_view gold);
