@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cctype>
+#include <charconv>
 #include <cstdlib>
 
 #include "absl/status/status.h"
@@ -36,10 +36,14 @@ absl::StatusOr<Hash256> Hash256::FromRaw(absl::string_view raw) {
 }
 
 absl::StatusOr<Hash256> Hash256::FromHex(absl::string_view hex) {
-  const bool digits = hex.size() == 64 &&
-                      std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return std::isxdigit(c); });
+  Hash256 hash;
+  bool digits = hex.size() == 2 * hash.bytes.size();
+  for (size_t i = 0; digits && i < hash.bytes.size(); ++i) {
+    const char* pair = hex.data() + 2 * i;
+    digits = std::from_chars(pair, pair + 2, hash.bytes[i], 16).ptr == pair + 2;
+  }
   if (!digits) return absl::InvalidArgumentError("a content hash is written as 64 hex digits");
-  return FromRaw(absl::HexStringToBytes(hex));
+  return hash;
 }
 
 struct Hasher::State {
