@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "cli/status_view.h"
+#include "eval/statistics/multiple_testing.h"
+#include "eval/statistics/paired_tests.h"
 
 namespace sprint {
 namespace {
@@ -67,7 +69,7 @@ void ComputeStatistics(Report& report) {
     arm.p = McNemarExact(arm.fixed, arm.broken);
     p_values.push_back(arm.p);
   }
-  const std::vector<double> q_values = BenjaminiHochberg(p_values);
+  const std::vector<double> q_values = QValues(p_values);
   size_t next = 0;
   for (ArmResult& arm : report.arms) {
     if (!arm.baseline) arm.q = q_values[next++];

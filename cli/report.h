@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/render/color.h"
-#include "eval/statistics.h"
+#include "eval/statistics/intervals.h"
 #include "sprint/v1/control.pb.h"
 #include "storage/reader.h"
 

@@ -1,0 +1,188 @@
+#include "eval/statistics/sweep.h"
+
+#include <algorithm>
+#include <queue>
+
+#include "base/rng.h"
+#include "eval/statistics/paired_tests.h"
+#include "tests/testing/testing.h"
+
+namespace sprint {
+namespace {
+
+CellResult Cell(int32_t arm, bool right, int32_t sample = 0) {
+  CellResult cell;
+  cell.arm = arm;
+  cell.sample = sample;
+  cell.right = right;
+  cell.tokens = 10;
+  return cell;
+}
+
+// Arm 0 is the baseline; "101" has it right, arm 1 wrong, arm 2 right.
+void Add(SweepTable& table, const std::string& verdicts, const std::string& subject = "",
+         const std::string& level = "") {
+  std::vector<CellResult> cells;
+  for (size_t arm = 0; arm < verdicts.size(); ++arm) {
+    if (verdicts[arm] != '-') cells.push_back(Cell(static_cast<int32_t>(arm), verdicts[arm] == '1'));
+  }
+  table.AddQuestion(subject, level, cells);
+}
+
+TEST(SweepTable, ComparesEachArmWithTheBaselineQuestionByQuestion) {
+  SweepTable table(3, 0);
+  for (int i = 0; i < 10; ++i) Add(table, "010");
+  for (int i = 0; i < 2; ++i) Add(table, "101");
+  for (int i = 0; i < 8; ++i) Add(table, "111");
+  const SweepStatistics result = table.Analyse();
+  EXPECT_EQ(result.questions, 20);
+  EXPECT_EQ(result.any_right, 20);
+  EXPECT_EQ(result.arms[0].accuracy.right, 10);
+  EXPECT_EQ(result.arms[1].fixed, 10);
+  EXPECT_EQ(result.arms[1].broken, 2);
+  EXPECT_DOUBLE_EQ(result.arms[1].difference.effect, 0.4);
+  EXPECT_EQ(result.arms[1].p, McNemarExact(10, 2));
+  EXPECT_EQ(result.arms[1].q, 2 * McNemarExact(10, 2));
+  EXPECT_EQ(result.arms[2].p, 1);
+  EXPECT_EQ(result.best_arm, 1u);
+  EXPECT_DOUBLE_EQ(result.best.observed, 0.4);
+  EXPECT_DOUBLE_EQ(result.median_discordance, 0.3);
+  EXPECT_EQ(result.totals[2].tokens, 200);
+  EXPECT_TRUE(result.at_k[0].empty() || result.samples == 1);
+}
+
+TEST(SweepTable, ComparesOnlyWhereBothHaveAnAnswer) {
+  SweepTable table(2, 0);
+  for (int i = 0; i < 6; ++i) Add(table, "01");
+  for (int i = 0; i < 3; ++i) Add(table, "-1");
+  for (int i = 0; i < 4; ++i) Add(table, "1-");
+  const SweepStatistics result = table.Analyse();
+  EXPECT_EQ(result.arms[1].difference.questions, 6);
+  EXPECT_EQ(result.arms[1].accuracy.questions, 9);
+  EXPECT_EQ(result.arms[1].fixed, 6);
+  EXPECT_EQ(result.arms[1].broken, 0);
+}
+
+TEST(SweepTable, ComparesSamplesOfTheSameNumber) {
+  SweepTable table(2, 0);
+  // Sample 1 of the arm is missing: samples 0 and 2 are compared.
+  table.AddQuestion(
+      "", "", {Cell(0, false, 0), Cell(0, true, 1), Cell(0, false, 2), Cell(1, true, 0), Cell(1, true, 2)});
+  table.AddQuestion("", "", {Cell(0, true, 0), Cell(0, true, 1), Cell(1, false, 0), Cell(1, true, 1)});
+  const SweepStatistics result = table.Analyse();
+  EXPECT_EQ(result.samples, 3);
+  EXPECT_EQ(result.arms[1].difference.samples, 4);
+  EXPECT_DOUBLE_EQ(result.arms[1].difference.effect, 0.25);
+  EXPECT_EQ(result.arms[1].fixed, 1);
+  EXPECT_EQ(result.arms[1].broken, 1);
+  EXPECT_EQ(result.arms[1].p, SignFlipExact({2, -1}));
+}
+
+TEST(SweepTable, HasVotesAndPassAtKForSeveralSamples) {
+  SweepTable table(1, 0);
+  std::vector<CellResult> cells;
+  for (int sample = 0; sample < 4; ++sample) {
+    cells.push_back(Cell(0, sample < 3, sample));
+    cells.back().group = sample < 3 ? 0 : 1;
+    cells.back().score = sample == 3 ? 0.9 : 0.2;
+  }
+  table.AddQuestion("", "", cells);
+  const SweepStatistics result = table.Analyse();
+  ASSERT_EQ(result.at_k[0].size(), 3u) << "1, 2 and 4";
+  EXPECT_DOUBLE_EQ(result.at_k[0][0].pass.mean, 0.75);
+  EXPECT_DOUBLE_EQ(result.at_k[0][2].pass.mean, 1);
+  EXPECT_DOUBLE_EQ(result.at_k[0][2].majority.mean, 1);
+  EXPECT_DOUBLE_EQ(result.at_k[0][2].weighted.mean, 0) << "0.9 outweighs 3 x 0.2";
+  EXPECT_DOUBLE_EQ(result.at_k[0][2].best.mean, 0);
+}
+
+TEST(SweepTable, PartsQuestionsBySubjectAndLevel) {
+  SweepTable table(2, 0);
+  for (int i = 0; i < 8; ++i) Add(table, "01", "algebra", "1");
+  for (int i = 0; i < 5; ++i) Add(table, "10", "geometry", "1");
+  const SweepStatistics result = table.Analyse();
+  ASSERT_EQ(result.subjects.size(), 2u);
+  EXPECT_EQ(result.subjects[0].name, "algebra");
+  EXPECT_EQ(result.subjects[0].arms[1].fixed, 8);
+  EXPECT_EQ(result.subjects[1].arms[1].broken, 5);
+  EXPECT_EQ(result.subjects[0].arms[1].q, 2 * McNemarExact(8, 0)) << "two subjects were looked at";
+  EXPECT_TRUE(result.levels.empty()) << "one level parts nothing";
+}
+
+TEST(SweepTable, TakesASweepWithoutABaselineOrQuestions) {
+  SweepTable alone(2, std::nullopt);
+  Add(alone, "01");
+  EXPECT_EQ(alone.Analyse().arms[1].p, 1);
+  EXPECT_FALSE(alone.Analyse().best_arm.has_value());
+  const SweepStatistics empty = SweepTable(2, 0).Analyse();
+  EXPECT_EQ(empty.questions, 0);
+  EXPECT_EQ(empty.arms[1].difference.questions, 0);
+}
+
+// A sweep read before its end. Arms that all do nothing; an answer's length is drawn anew for each cell, and
+// long ones are wrong more often. 64 answers run at a time, in the order of the questions, the baseline
+// first.
+struct Snapshot {
+  double settled = 0;   // fixed - broken of the arms, over settled questions; mean of an arm
+  double finished = 0;  // over questions that the arm and the baseline have finished
+};
+Snapshot ReadEarly(uint64_t seed) {
+  constexpr int kArms = 12, kQuestions = 60, kAtOnce = 64;
+  constexpr int kReadAfter = 300;  // answers
+  CounterRng rng(1, seed);
+  struct Answer {
+    double end;
+    bool right;
+  };
+  std::vector<std::vector<Answer>> answers(kQuestions, std::vector<Answer>(kArms));
+  std::priority_queue<double, std::vector<double>, std::greater<>> running;
+  std::vector<double> ends;
+  for (auto& question : answers) {
+    for (Answer& answer : question) {
+      const bool is_long = rng.NextDouble() < 0.3;
+      double start = 0;
+      if (running.size() == kAtOnce) {
+        start = running.top();
+        running.pop();
+      }
+      answer.end = start + (is_long ? 20 : 1) * (0.5 + rng.NextDouble());
+      answer.right = rng.NextDouble() < (is_long ? 0.1 : 0.7);
+      running.push(answer.end);
+      ends.push_back(answer.end);
+    }
+  }
+  std::nth_element(ends.begin(), ends.begin() + kReadAfter, ends.end());
+  const double now = ends[kReadAfter];
+  Snapshot snapshot;
+  for (const auto& question : answers) {
+    const bool settled =
+        std::all_of(question.begin(), question.end(), [&](const Answer& a) { return a.end < now; });
+    for (int arm = 1; arm < kArms; ++arm) {
+      const Answer& one = question[static_cast<size_t>(arm)];
+      if (question[0].end >= now || one.end >= now) continue;
+      const double difference = static_cast<double>(one.right) - static_cast<double>(question[0].right);
+      snapshot.finished += difference / (kArms - 1);
+      if (settled) snapshot.settled += difference / (kArms - 1);
+    }
+  }
+  return snapshot;
+}
+
+TEST(SettledQuestions, KeepLongAnswersFromBiasingATableReadEarly) {
+  // What the header says of settled questions, and what counting every finished pair would do instead.
+  Snapshot mean;
+  double squares = 0;
+  constexpr int kSweeps = 4000;
+  for (uint64_t seed = 0; seed < kSweeps; ++seed) {
+    const Snapshot one = ReadEarly(seed);
+    mean.settled += one.settled / kSweeps;
+    mean.finished += one.finished / kSweeps;
+    squares += one.settled * one.settled;
+  }
+  const double error = std::sqrt(squares) / kSweeps;
+  EXPECT_NEAR(mean.settled, 0, 4 * error);
+  EXPECT_GT(mean.finished, 8 * error) << "arms start after the baseline, so more of their long answers lack";
+}
+
+}  // namespace
+}  // namespace sprint
