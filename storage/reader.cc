@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "storage/census.h"
 #include "storage/file_system.h"
+#include "storage/judged.h"
 #include "storage/reader_guard.h"
 #include "storage/schema.h"
 #include "storage/sqlite.h"
@@ -43,6 +44,8 @@ class SqliteReader : public Reader {
   std::vector<std::pair<std::string, std::string>> Views() override;
   absl::StatusOr<SelectionCensus> Census(const Hash256& run, absl::Span<const Hash256> questions,
                                          absl::Span<const Hash256> arms, int32_t samples) override;
+  absl::StatusOr<JudgedExperiment> Judged(ExperimentId id, bool with_answers,
+                                          const JudgedFn& question) override;
 
  private:
   void Yield();
@@ -131,6 +134,12 @@ absl::StatusOr<SelectionCensus> SqliteReader::Census(const Hash256& run, absl::S
                                                      absl::Span<const Hash256> arms, int32_t samples) {
   Yield();
   return TakeCensus(*database_, run, questions, arms, samples);
+}
+
+absl::StatusOr<JudgedExperiment> SqliteReader::Judged(ExperimentId id, bool with_answers,
+                                                      const JudgedFn& question) {
+  Yield();
+  return ReadJudged(*database_, id, with_answers, question);
 }
 
 // A database with its log needs memory shared with its writer, made beside it. In a folder where

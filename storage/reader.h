@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,6 +30,43 @@ struct SelectionCensus {
   int64_t existing = 0;          // rows
   double mean_tokens = 0;        // generated, of the run's outcomes; 0 when there are none
   double tokens_per_second = 0;  // of one worker while it works, on average; 0 when unknown
+};
+
+// A cell with its latest verdict.
+struct JudgedCell {
+  int32_t arm = 0;  // index into JudgedExperiment::arms
+  int32_t sample = 0;
+  int32_t judge_version = -1;
+  bool right = false;       // by any gold that the experiment has for the question
+  bool truncated = false;   // ended by length or context
+  bool unanswered = false;  // nothing could be extracted
+  int32_t tokens = 0;
+  double logprob_sum = 0;
+  std::string answer;  // what was extracted, where it was asked for
+};
+
+// A question with all its cells that have a verdict, by (arm, sample).
+struct JudgedQuestion {
+  std::string subject;  // of the first problem that it is
+  std::string level;
+  int64_t selected = 0;     // cells that the experiment wants of it
+  int64_t quarantined = 0;  // of them, given up
+  std::vector<JudgedCell> cells;
+  // Nothing of it is still to come.
+  bool settled() const { return static_cast<int64_t>(cells.size()) + quarantined >= selected; }
+};
+
+struct JudgedExperiment {
+  std::vector<std::string> arms;  // names, in the experiment's order
+  std::optional<size_t> baseline;
+  int64_t samples = 0;       // at most, of an arm on a question
+  int64_t questions = 0;     // of all its runs
+  int64_t without_gold = 0;  // of them, never judged
+  int64_t quarantined = 0;   // cells
+  int64_t alarms = 0;        // late answers that differ
+  int64_t numerics = 0;      // classes that its answers come from
+  std::vector<std::string> engine_modes;
+  std::vector<int32_t> judge_versions;  // that its latest verdicts have
 };
 
 // Not thread-safe (but for Interrupt); open one per thread. The connection is read-only, and a
@@ -61,6 +99,13 @@ class Reader {
 
   virtual absl::StatusOr<SelectionCensus> Census(const Hash256& run, absl::Span<const Hash256> questions,
                                                  absl::Span<const Hash256> arms, int32_t samples) = 0;
+
+  // Hands out every question that has a right answer, in the experiment's order, finished or not, until
+  // `question` returns false. What is handed out is valid during the call. `with_answers` fills in
+  // JudgedCell::answer where there are several samples. Of an unknown experiment: nothing.
+  using JudgedFn = std::function<bool(const JudgedQuestion& question)>;
+  virtual absl::StatusOr<JudgedExperiment> Judged(ExperimentId id, bool with_answers,
+                                                  const JudgedFn& question) = 0;
 };
 
 // The experiment of that number or name; of several of one name the latest. Empty: the latest of all.
