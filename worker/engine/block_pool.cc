@@ -10,20 +10,8 @@ BlockPool::BlockPool(int64_t blocks) : references_(static_cast<size_t>(blocks), 
   for (int64_t block = blocks - 1; block >= 0; --block) free_.push_back(static_cast<int32_t>(block));
 }
 
-bool BlockPool::Reserve(int64_t blocks) {
-  if (blocks > available()) return false;
-  reserved_ += blocks;
-  return true;
-}
-
-void BlockPool::Unreserve(int64_t blocks) {
-  assert(blocks <= reserved_);
-  reserved_ -= blocks;
-}
-
 int32_t BlockPool::Take() {
-  assert(reserved_ > 0 && !free_.empty());
-  --reserved_;
+  assert(!free_.empty());
   const int32_t block = free_.back();
   free_.pop_back();
   references_[static_cast<size_t>(block)] = 1;

@@ -1,11 +1,11 @@
-// The accounts of the K/V blocks: which are free, who holds the others, what is promised.
+// The accounts of the K/V blocks: which are free, and how many hold each of the others.
 //
-// A running sequence must never fail for want of a block, so the blocks of its worst case are
-// reserved before it starts and taken from the reserve one by one as it grows. Blocks are
-// reference-counted, so that sequences may share a common beginning. Not thread-safe.
+// Blocks are reference-counted: sequences share the blocks of a common beginning, and a cache may
+// hold a block beyond its sequences. A block with two holders is never written. Not thread-safe.
 #ifndef SPRINT_WORKER_ENGINE_BLOCK_POOL_H_
 #define SPRINT_WORKER_ENGINE_BLOCK_POOL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -16,17 +16,12 @@ class BlockPool {
   explicit BlockPool(int64_t blocks);
 
   int64_t size() const { return static_cast<int64_t>(references_.size()); }
-  int64_t in_use() const { return size() - static_cast<int64_t>(free_.size()); }
-  int64_t reserved() const { return reserved_; }
-  // Free and not promised to anyone.
-  int64_t available() const { return static_cast<int64_t>(free_.size()) - reserved_; }
+  int64_t in_use() const { return size() - available(); }
+  int64_t available() const { return static_cast<int64_t>(free_.size()); }
+  int32_t references(int32_t block) const { return references_[static_cast<size_t>(block)]; }
 
-  // Promises `blocks` blocks; false when fewer are available.
-  bool Reserve(int64_t blocks);
-  // Gives back promises that were not taken. REQUIRES: blocks <= reserved().
-  void Unreserve(int64_t blocks);
-  // Takes a promised block, with one reference: the one freed last, whose memory is warm.
-  // REQUIRES: reserved() > 0.
+  // Takes a free block, with one reference: the one freed last, whose memory is warm.
+  // REQUIRES: available() > 0.
   int32_t Take();
   void Ref(int32_t block);
   // Frees the block with its last reference.
@@ -35,7 +30,6 @@ class BlockPool {
  private:
   std::vector<int32_t> free_;        // a stack
   std::vector<int32_t> references_;  // per block
-  int64_t reserved_ = 0;
 };
 
 }  // namespace sprint

@@ -5,8 +5,8 @@
 // matrix. Head gates are rows per sequence: one step mixes arms, questions and lengths.
 //
 // Promise (mode "exact"): what a sequence generates, ids and log-probabilities bit for bit, is a
-// function of (model, dtype, decoding, prompt, arm) and of NumericsDescription() alone; never of
-// its neighbours, its place, the order of submission, or how its prompt was cut into chunks.
+// function of (model, dtype, decoding, seed, prompt, arm, sample) and of NumericsDescription() alone; never
+// of its neighbours, its place, the order of submission, or how its prompt was cut into chunks.
 //
 // No torch here: the torch engine (torch_engine.h) and the tests' fake implement this.
 #ifndef SPRINT_WORKER_ENGINE_ENGINE_H_
@@ -30,12 +30,15 @@ struct SequenceRequest {
   std::vector<int32_t> prompt;  // token ids, not empty
   Arm arm;
   Decoding decoding;
+  uint64_t seed = 0;  // of the run, and the sample's number: what is drawn depends on them
+  int32_t sample = 0;
 };
 
 struct SequenceResult {
   SequenceId id = 0;
   std::vector<int32_t> tokens;  // generated, the stop token included
-  std::vector<float> logprobs;  // natural log of each token's probability, same length
+  // Natural log of each token's probability as the model gives it, before any rule of sampling.
+  std::vector<float> logprobs;
   FinishReason finish = FinishReason::kStop;
 };
 
@@ -46,6 +49,7 @@ struct StepStats {
   int64_t gemm_calls = 0;
   int64_t running = 0;  // sequences in the last step
   int64_t peak_kv_tokens = 0;
+  int64_t preemptions = 0;  // sequences whose K/V was given up for older ones, and computed again
 };
 
 // Not thread-safe: one thread calls it.

@@ -13,11 +13,6 @@ namespace {
 int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / kBlockTokens; }
 }  // namespace
 
-int32_t Scheduler::Sequence::Token(int64_t position) const {
-  const size_t at = static_cast<size_t>(position);
-  return at < request.prompt.size() ? request.prompt[at] : result.tokens[at - request.prompt.size()];
-}
-
 Scheduler::Scheduler(const ModelConfig& config, const SchedulerOptions& options)
     : config_(config), options_(options), pool_(options.kv_blocks) {}
 
@@ -27,14 +22,15 @@ int64_t Scheduler::WorstCaseBlocks(const SequenceRequest& request) const {
   return BlocksFor(std::min(positions, config_.context));
 }
 
-absl::Status Scheduler::Submit(SequenceRequest request) {
+absl::Status Scheduler::Check(const SequenceRequest& request) const {
   const int64_t prompt = static_cast<int64_t>(request.prompt.size());
   if (prompt == 0)
     return absl::InvalidArgumentError(absl::StrCat("sequence ", request.id, " has an empty prompt"));
-  if (request.decoding.max_new_tokens < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("sequence ", request.id, " asks for ",
-                                                   request.decoding.max_new_tokens,
-                                                   " new tokens; at least 1 is needed"));
+  SPRINT_RETURN_IF_ERROR(
+      Annotate(CheckDecoding(request.decoding), absl::StrCat("the decoding of sequence ", request.id)));
+  if (!request.decoding.stop_strings.empty() && !options_.token_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sequence ", request.id, " has stop strings, but the model came without a tokenizer"));
   }
   if (by_id_.contains(request.id)) {
     return absl::InvalidArgumentError(absl::StrCat("sequence ", request.id, " is already running"));
@@ -61,14 +57,21 @@ absl::Status Scheduler::Submit(SequenceRequest request) {
                      "; raise the memory limit or lower max_new_tokens"));
   }
   if (Capacity() <= 0) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the engine already has its ", options_.max_sequences, " sequences"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the engine already has its ", options_.max_sequences + options_.max_waiting, " sequences"));
   }
-  Sequence sequence;
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::Submit(SequenceRequest request) {
+  SPRINT_RETURN_IF_ERROR(Check(request));
+  Sequence& sequence = sequences_.emplace_back();
   sequence.result.id = request.id;
   sequence.request = std::move(request);
-  sequences_.push_back(std::move(sequence));
-  by_id_[sequences_.back().request.id] = std::prev(sequences_.end());
+  sequence.key = MakeSamplingKey(sequence.request.seed, sequence.request.prompt, sequence.request.arm,
+                                 sequence.request.sample);
+  sequence.stop.emplace(&sequence.request.decoding, &options_.token_bytes);
+  by_id_[sequence.request.id] = std::prev(sequences_.end());
   return absl::OkStatus();
 }
 
@@ -83,103 +86,149 @@ void Scheduler::Cancel(SequenceId id) {
 void Scheduler::Free(Sequence& sequence) {
   for (const int32_t block : sequence.blocks) pool_.Unref(block);
   sequence.blocks.clear();
-  pool_.Unreserve(sequence.promised);
-  sequence.promised = 0;
+  sequence.computed = 0;
+  sequence.planned = 0;
+  sequence.running = false;
+}
+
+void Scheduler::Preempt(Sequence& sequence) {
+  Free(sequence);
+  ++preemptions_;
 }
 
 void Scheduler::Admit() {
+  int64_t running = 0;
+  for (const Sequence& sequence : sequences_) running += sequence.running ? 1 : 0;
+  // Blocks that admitted sequences will take for what they know already.
+  int64_t owed = 0;
+  for (const Sequence& sequence : sequences_) {
+    if (sequence.running)
+      owed +=
+          std::max<int64_t>(0, BlocksFor(sequence.known()) - static_cast<int64_t>(sequence.blocks.size()));
+  }
   // Strictly in order: a large sequence is not overtaken for ever by small ones.
   for (Sequence& sequence : sequences_) {
-    if (sequence.admitted) continue;
-    const int64_t blocks = WorstCaseBlocks(sequence.request);
-    if (!pool_.Reserve(blocks)) return;
-    sequence.promised = blocks;
-    sequence.admitted = true;
+    if (sequence.running) continue;
+    if (running >= options_.max_sequences) return;
+    const int64_t needed = BlocksFor(sequence.known());
+    if (running > 0 && pool_.available() - owed < needed + running) return;
+    sequence.running = true;
+    owed += needed;
+    ++running;
   }
 }
 
-void Scheduler::PlanRows(Sequence& sequence, int64_t rows) {
+bool Scheduler::GrowTo(Sequence& sequence, int64_t positions) {
+  while (static_cast<int64_t>(sequence.blocks.size()) < BlocksFor(positions)) {
+    if (pool_.available() > 0) {
+      sequence.blocks.push_back(pool_.Take());
+      continue;
+    }
+    // The youngest that has blocks, this sequence at the oldest. Rows are chosen from the oldest on,
+    // so none that is younger is in this step yet.
+    auto victim = std::prev(sequences_.end());
+    while (&*victim != &sequence && victim->blocks.empty()) --victim;
+    const bool itself = &*victim == &sequence;
+    Preempt(*victim);
+    if (itself) return false;
+  }
+  return true;
+}
+
+// Rows are chosen from the oldest sequence to the youngest, so that a preempted one is never in the
+// step already; room for one row of each sequence that decodes is kept.
+void Scheduler::ChooseRows() {
+  int64_t decoding = 0;
+  for (Sequence& sequence : sequences_) {
+    sequence.planned = 0;
+    decoding += sequence.running && sequence.decodes() ? 1 : 0;
+  }
+  int64_t room = options_.max_tokens_per_step - decoding;
+  for (Sequence& sequence : sequences_) {
+    if (!sequence.running) continue;
+    const bool decodes = sequence.decodes();
+    const int64_t rows = decodes ? 1 : std::min(room, sequence.pending());
+    if (rows <= 0 || !GrowTo(sequence, sequence.computed + rows)) continue;
+    sequence.planned = rows;
+    if (!decodes) room -= rows;
+  }
+}
+
+void Scheduler::AddRows(Sequence& sequence) {
   StepSequence step;
   step.first_row = batch_.rows();
-  step.rows = rows;
+  step.rows = sequence.planned;
   step.first_position = sequence.computed;
   step.arm = &sequence.request.arm;
-  for (int64_t i = 0; i < rows; ++i) batch_.tokens.push_back(sequence.Token(sequence.computed + i));
-  while (static_cast<int64_t>(sequence.blocks.size()) < BlocksFor(sequence.computed + rows)) {
-    sequence.blocks.push_back(pool_.Take());
-    --sequence.promised;
-  }
   step.blocks = sequence.blocks.data();
-  sequence.planned = rows;
-  if (sequence.computed + rows == sequence.known()) batch_.logit_rows.push_back(batch_.rows() - 1);
+  for (int64_t i = 0; i < step.rows; ++i) batch_.tokens.push_back(sequence.Token(sequence.computed + i));
+  if (sequence.planned == sequence.pending()) {
+    batch_.logit_rows.push_back(batch_.rows() - 1);
+    owners_.push_back(&sequence);
+    if (sequence.request.decoding.sampler_version() != 0) batch_.sampler = this;
+  }
   batch_.sequences.push_back(step);
-  ++running_;
+  in_step_.push_back(&sequence);
 }
 
 const StepBatch& Scheduler::Plan() {
   batch_ = StepBatch{};
-  running_ = 0;
+  in_step_.clear();
+  owners_.clear();
   Admit();
+  ChooseRows();
   for (Sequence& sequence : sequences_) {
-    sequence.planned = 0;
-    if (sequence.decoding()) PlanRows(sequence, 1);
+    if (sequence.planned > 0 && sequence.decodes()) AddRows(sequence);
   }
   for (Sequence& sequence : sequences_) {
-    if (!sequence.admitted || sequence.decoding()) continue;
-    const int64_t room = options_.max_tokens_per_step - batch_.rows();
-    if (room <= 0) break;
-    PlanRows(sequence, std::min(room, sequence.known() - sequence.computed));
+    if (sequence.planned > 0 && !sequence.decodes()) AddRows(sequence);
   }
+  running_ = static_cast<int64_t>(in_step_.size());
   return batch_;
 }
 
-bool Scheduler::Ends(const Sequence& sequence, FinishReason* reason) const {
-  const std::vector<int32_t>& stops = sequence.request.decoding.stop_tokens;
-  if (std::find(stops.begin(), stops.end(), sequence.result.tokens.back()) != stops.end()) {
-    *reason = FinishReason::kStop;
+bool Scheduler::Append(Sequence& sequence, int32_t token, float logprob) {
+  SequenceResult& result = sequence.result;
+  result.tokens.push_back(token);
+  result.logprobs.push_back(logprob);
+  if (const std::optional<FinishReason> reason = sequence.stop->After(result.tokens)) {
+    result.finish = *reason;
     return true;
   }
-  if (static_cast<int64_t>(sequence.result.tokens.size()) >= sequence.request.decoding.max_new_tokens) {
-    *reason = FinishReason::kLength;
+  if (static_cast<int64_t>(result.tokens.size()) >= sequence.request.decoding.max_new_tokens) {
+    result.finish = FinishReason::kLength;
     return true;
   }
   // The token just added would have to be fed at a position that the context lacks.
-  *reason = FinishReason::kContext;
+  result.finish = FinishReason::kContext;
   return sequence.known() > config_.context;
 }
 
 std::vector<SequenceResult> Scheduler::Commit(const std::vector<int32_t>& next,
                                               const std::vector<float>& logprobs) {
-  assert(next.size() == batch_.logit_rows.size() && logprobs.size() == next.size());
-  std::vector<SequenceResult> finished;
-  // batch_.sequences holds the decoding ones, then prompts; tokens come in that order.
-  size_t at = 0;
-  std::vector<SequenceId> ended;
-  const auto take = [&](Sequence& sequence) {
-    const bool has_token = sequence.computed + sequence.planned == sequence.known();
-    sequence.computed += sequence.planned;
-    sequence.planned = 0;
-    if (!has_token) return;
-    sequence.result.tokens.push_back(next[at]);
-    sequence.result.logprobs.push_back(logprobs[at]);
-    ++at;
-    if (Ends(sequence, &sequence.result.finish)) ended.push_back(sequence.request.id);
-  };
-  std::vector<Sequence*> prompts;
-  for (Sequence& sequence : sequences_) {
-    if (sequence.planned == 0) continue;
-    if (sequence.decoding()) {
-      take(sequence);
-    } else {
-      prompts.push_back(&sequence);
-    }
+  assert(next.size() == owners_.size() && logprobs.size() == next.size());
+  for (Sequence* sequence : in_step_) {
+    sequence->computed += sequence->planned;
+    sequence->planned = 0;
   }
-  for (Sequence* sequence : prompts) take(*sequence);
-  for (const SequenceId id : ended) {
-    finished.push_back(std::move(by_id_[id]->result));
-    Cancel(id);
+  std::vector<SequenceResult> finished;
+  for (size_t i = 0; i < owners_.size(); ++i) {
+    if (!Append(*owners_[i], next[i], logprobs[i])) continue;
+    finished.push_back(std::move(owners_[i]->result));
+    Cancel(finished.back().id);
   }
   return finished;
+}
+
+bool Scheduler::Samples(int64_t row) const {
+  return owners_[static_cast<size_t>(row)]->request.decoding.sampler_version() != 0;
+}
+
+int32_t Scheduler::Sample(int64_t row, absl::Span<const float> logits) const {
+  const Sequence& sequence = *owners_[static_cast<size_t>(row)];
+  const absl::Span<const int32_t> before[] = {sequence.request.prompt, sequence.result.tokens};
+  const double u = DrawAt(sequence.key, static_cast<int64_t>(sequence.result.tokens.size()));
+  return SampleToken(logits, sequence.request.decoding.sampling, before, u);
 }
 
 int64_t Scheduler::kv_tokens() const {

@@ -1,10 +1,13 @@
-// Which tokens run in which step: admission, chunked prefill beside decode, and the end of
-// sequences. Pure: no tensors, threads or clock.
+// Which tokens run in which step: admission, chunked prefill beside decode, preemption, and the end
+// of sequences. Pure: no tensors, threads or clock.
 //
-// A step takes one token of every sequence that decodes, then prompt tokens in the order of
-// submission, up to max_tokens_per_step. A sequence is admitted, in the order of submission, once
-// the K/V blocks of its worst case (prompt and max_new_tokens, within the context) can be
-// reserved; until then it waits.
+// A step takes the pending token of every running sequence that decodes, then prompt tokens in the
+// order of submission, up to max_tokens_per_step. A sequence is admitted, in the order of
+// submission, when the free K/V blocks hold what it knows and leave each running sequence one more.
+// It grows block by block. When no block is free, the youngest running sequence gives all of its
+// blocks back and waits; it is computed again from its prompt and its tokens so far, which gives the
+// same bits, because a row's bits do not depend on how rows are cut into steps. The oldest is
+// never preempted, so every sequence ends.
 #ifndef SPRINT_WORKER_ENGINE_SCHEDULER_H_
 #define SPRINT_WORKER_ENGINE_SCHEDULER_H_
 
@@ -17,23 +20,30 @@
 #include "model/config.h"
 #include "worker/engine/block_pool.h"
 #include "worker/engine/engine.h"
+#include "worker/engine/sequence.h"
 #include "worker/engine/step.h"
 
 namespace sprint {
 
 struct SchedulerOptions {
-  int max_sequences = 64;             // submitted and not yet finished
+  int max_sequences = 64;             // running at once
+  int max_waiting = 0;                // submitted beyond them, to take the places of those that end
   int64_t max_tokens_per_step = 512;  // >= max_sequences
   int64_t kv_blocks = 0;
+  TokenBytesFn token_bytes;  // needed by sequences with stop strings
 };
 
 // Not thread-safe.
-class Scheduler {
+class Scheduler : private RowSampler {
  public:
   // `config` must outlive the scheduler.
   Scheduler(const ModelConfig& config, const SchedulerOptions& options);
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
 
-  int Capacity() const { return options_.max_sequences - static_cast<int>(sequences_.size()); }
+  int Capacity() const {
+    return options_.max_sequences + options_.max_waiting - static_cast<int>(sequences_.size());
+  }
   bool Idle() const { return sequences_.empty(); }
   // As Engine::Submit and Engine::Cancel.
   absl::Status Submit(SequenceRequest request);
@@ -45,30 +55,28 @@ class Scheduler {
   // REQUIRES: called once after each Plan() that was not empty.
   std::vector<SequenceResult> Commit(const std::vector<int32_t>& next, const std::vector<float>& logprobs);
 
-  int64_t running() const { return running_; }
+  int64_t running() const { return running_; }  // sequences in the last plan
+  int64_t preemptions() const { return preemptions_; }
   int64_t kv_tokens() const;  // positions held by running sequences
   BlockPool& pool() { return pool_; }
 
  private:
-  struct Sequence {
-    SequenceRequest request;
-    SequenceResult result;
-    std::vector<int32_t> blocks;
-    int64_t promised = 0;  // blocks reserved and not yet taken
-    int64_t computed = 0;  // positions in the K/V blocks
-    int64_t planned = 0;   // rows in the current step
-    bool admitted = false;
-    int64_t known() const { return static_cast<int64_t>(request.prompt.size() + result.tokens.size()); }
-    bool decoding() const { return !result.tokens.empty(); }
-    int32_t Token(int64_t position) const;
-  };
-
   int64_t WorstCaseBlocks(const SequenceRequest& request) const;
+  absl::Status Check(const SequenceRequest& request) const;
   void Admit();
-  void PlanRows(Sequence& sequence, int64_t rows);
-  // Whether the sequence ends with the token just added, and why.
-  bool Ends(const Sequence& sequence, FinishReason* reason) const;
+  // Gives the sequence blocks for its first `positions`; preempts others for them, or the sequence
+  // itself when it is the youngest: false then.
+  bool GrowTo(Sequence& sequence, int64_t positions);
+  void Preempt(Sequence& sequence);
+  void ChooseRows();
+  void AddRows(Sequence& sequence);
+  // Appends a token; true when the sequence ended with it.
+  bool Append(Sequence& sequence, int32_t token, float logprob);
   void Free(Sequence& sequence);
+
+  // RowSampler, for the batch of the last plan.
+  bool Samples(int64_t row) const override;
+  int32_t Sample(int64_t row, absl::Span<const float> logits) const override;
 
   const ModelConfig& config_;
   const SchedulerOptions options_;
@@ -76,7 +84,10 @@ class Scheduler {
   std::list<Sequence> sequences_;  // in the order of submission
   absl::flat_hash_map<SequenceId, std::list<Sequence>::iterator> by_id_;
   StepBatch batch_;
-  int64_t running_ = 0;  // sequences in the last plan
+  std::vector<Sequence*> in_step_;  // in the order of the batch
+  std::vector<Sequence*> owners_;   // of the logit rows
+  int64_t running_ = 0;
+  int64_t preemptions_ = 0;
 };
 
 }  // namespace sprint

@@ -70,6 +70,7 @@ absl::StatusOr<std::vector<SequenceResult>> TorchEngine::Step() {
   stats_.tokens += batch.rows();
   stats_.generated += static_cast<int64_t>(batch.logit_rows.size());
   stats_.gemm_calls += runner_->gemm_calls() - calls;
+  stats_.preemptions = scheduler_.preemptions();
   stats_.peak_kv_tokens = std::max(stats_.peak_kv_tokens, scheduler_.kv_tokens() + batch.rows());
   return scheduler_.Commit(output_.next, output_.logprobs);
 }
@@ -91,7 +92,7 @@ absl::StatusOr<ForwardResult> TorchEngine::RunWhole(absl::Span<const int32_t> to
   }
   BlockPool& pool = scheduler_.pool();
   const int64_t needed = (n + kBlockTokens - 1) / kBlockTokens;
-  if (!pool.Reserve(needed)) {
+  if (pool.available() < needed) {
     return Error(absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
                  absl::StrCat("the engine's K/V memory has no room for ", n, " tokens now"));
   }
@@ -203,6 +204,11 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
   SchedulerOptions scheduler_options;
   scheduler_options.max_sequences = options.max_sequences;
   scheduler_options.max_tokens_per_step = runner_options.max_rows;
+  if (model->tokenizer != nullptr) {
+    scheduler_options.token_bytes = [model](int32_t id) {
+      return model->tokenizer->IsSpecial(id) ? std::string() : model->tokenizer->TokenBytes(id);
+    };
+  }
   SPRINT_ASSIGN_OR_RETURN(scheduler_options.kv_blocks,
                           KvBlocks(config, *runner, weight_bytes, limit, options.max_sequences));
   SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));

@@ -1,0 +1,41 @@
+// One sequence as the scheduler keeps it.
+#ifndef SPRINT_WORKER_ENGINE_SEQUENCE_H_
+#define SPRINT_WORKER_ENGINE_SEQUENCE_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/hash.h"
+#include "worker/engine/engine.h"
+#include "worker/engine/sampler.h"
+#include "worker/engine/stop_rule.h"
+
+namespace sprint {
+
+struct Sequence {
+  SequenceRequest request;
+  SequenceResult result;
+  SamplingKey key;
+  std::optional<StopRule> stop;
+
+  bool running = false;  // admitted: it may hold blocks
+  std::vector<int32_t> blocks;
+  int64_t computed = 0;  // positions in the blocks
+  int64_t planned = 0;   // rows in the current step
+
+  int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
+  // Positions whose token is known, and those of them that are not computed yet.
+  int64_t known() const { return prompt_size() + static_cast<int64_t>(result.tokens.size()); }
+  int64_t pending() const { return known() - computed; }
+  // Feeds its newest token; else it has a prompt to compute, or all of it again.
+  bool decodes() const { return computed > 0 && pending() == 1; }
+  int32_t Token(int64_t position) const {
+    const auto at = static_cast<size_t>(position);
+    return at < request.prompt.size() ? request.prompt[at] : result.tokens[at - request.prompt.size()];
+  }
+};
+
+}  // namespace sprint
+
+#endif  // SPRINT_WORKER_ENGINE_SEQUENCE_H_
