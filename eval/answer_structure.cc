@@ -171,8 +171,31 @@ Relation ReadRelation(absl::string_view text) {
   return relation;
 }
 
-std::optional<std::vector<std::vector<absl::string_view>>> ReadMatrix(absl::string_view text) {
+namespace {
+
+// "[[1, 2], [3, 4]]": the rows of a list of lists of one length.
+std::optional<Matrix> ReadNestedLists(absl::string_view text) {
+  const size_t open = WrappingBracket(text);
+  if (open == 0) return std::nullopt;
+  Matrix rows;
+  const auto comma = [](absl::string_view all, size_t at) { return all[at] == ',' ? 1u : 0u; };
+  for (const absl::string_view row : SplitTop(text.substr(open, text.size() - 2 * open), comma)) {
+    if (row.empty() || row[0] != '[' || WrappingBracket(row) != 1 || row.back() != ']') return std::nullopt;
+    rows.push_back(SplitTop(row.substr(1, row.size() - 2), comma));
+    if (rows.back().size() != rows.front().size()) return std::nullopt;
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::optional<Matrix> ReadMatrix(absl::string_view text) {
   text = absl::StripAsciiWhitespace(text);
+  if (absl::StartsWith(text, "[[")) return ReadNestedLists(text);
+  const bool wrapped = WrappingBracket(text) == 1 && (text[0] == '[' || text[0] == '(');
+  if (wrapped && absl::StartsWith(absl::StripLeadingAsciiWhitespace(text.substr(1)), "\\begin{")) {
+    text = absl::StripAsciiWhitespace(text.substr(1, text.size() - 2));
+  }
   const size_t name_end = text.find('}');
   if (!absl::StartsWith(text, "\\begin{") || name_end == absl::string_view::npos) return std::nullopt;
   const absl::string_view name = text.substr(7, name_end - 7);
@@ -183,7 +206,7 @@ std::optional<std::vector<std::vector<absl::string_view>>> ReadMatrix(absl::stri
   absl::string_view body = text.substr(name_end + 1, text.size() - name_end - 1 - end.size());
   if (name == "array" && absl::StartsWith(body, "{"))
     body.remove_prefix(std::min(body.find('}'), body.size() - 1) + 1);
-  std::vector<std::vector<absl::string_view>> rows;
+  Matrix rows;
   const auto row_end = [](absl::string_view all, size_t at) {
     return absl::StartsWith(all.substr(at), "\\\\") ? 2u : 0u;
   };
@@ -192,6 +215,23 @@ std::optional<std::vector<std::vector<absl::string_view>>> ReadMatrix(absl::stri
     if (!row.empty()) rows.push_back(SplitTop(row, cell_end));
   }
   return rows;
+}
+
+std::optional<std::string> AsEquations(absl::string_view text) {
+  const Relation relation = ReadRelation(text);
+  if (relation.sides.size() != 2 || relation.operators[0] != "=") return std::nullopt;
+  const std::optional<Listing> names = ReadListing(relation.sides[0]);
+  const std::optional<Listing> values = ReadListing(relation.sides[1]);
+  if (!names || !values || names->kind != Listing::Kind::kTuple || values->kind != Listing::Kind::kTuple ||
+      names->items.size() != values->items.size()) {
+    return std::nullopt;
+  }
+  std::string out;
+  for (size_t i = 0; i < names->items.size(); ++i) {
+    if (names->items[i].size() > 8 || !IsLetter(names->items[i][0])) return std::nullopt;
+    absl::StrAppend(&out, i == 0 ? "" : ", ", names->items[i], " = ", values->items[i]);
+  }
+  return out;
 }
 
 std::optional<SetOperation> ReadSetOperation(absl::string_view text) {

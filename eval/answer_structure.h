@@ -31,8 +31,12 @@ struct Relation {
 // "x = 5", "1 < x <= 2". "x \in S" and "a \approx b" are S and a. One side: no relation.
 Relation ReadRelation(absl::string_view text);
 
-// The rows of \begin{pmatrix} … \end{pmatrix} and its kin.
-std::optional<std::vector<std::vector<absl::string_view>>> ReadMatrix(absl::string_view text);
+// The rows of \begin{pmatrix} … \end{pmatrix} and its kin, in brackets or not, and of [[1, 2], [3, 4]].
+using Matrix = std::vector<std::vector<absl::string_view>>;
+std::optional<Matrix> ReadMatrix(absl::string_view text);
+
+// "(x, y) = (1, 2)" as "x = 1, y = 2"; nullopt for anything else.
+std::optional<std::string> AsEquations(absl::string_view text);
 
 // The operands of a top-level \cup, \cap or \setminus, the last of the loosest of them: {left, right}.
 struct SetOperation {

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace sprint {
@@ -54,7 +55,6 @@ constexpr Spelling kCommands[] = {
     {"mathbf", ""},
     {"mathit", ""},
     {"operatorname", ""},
-    {"boxed", ""},
     {"fbox", ""},
     {"textnormal", ""},
     {"vert", "|"},
@@ -64,6 +64,12 @@ constexpr Spelling kCommands[] = {
     {"backslash", "\\setminus "},
     {"dollar", ""},
     {"mathsf", ""},
+    {"varnothing", "\\emptyset "},
+    {"langle", "("},
+    {"rangle", ")"},
+    {"R", "\\mathbb{R}"},
+    {"ang", ""},
+    {"colon", ":"},
     {"bf", ""},
     {"rm", ""},
 };
@@ -73,7 +79,7 @@ bool IsTextCommand(absl::string_view name) {
 }
 bool Unwraps(absl::string_view name) {
   return IsTextCommand(name) || name == "mathbf" || name == "mathit" || name == "boxed" || name == "fbox" ||
-         name == "mathsf";
+         name == "mathsf" || name == "ang";
 }
 
 constexpr Spelling kUnicode[] = {
@@ -92,8 +98,6 @@ constexpr Spelling kUnicode[] = {
     {"½", "\\frac{1}{2}"},
     {"¼", "\\frac{1}{4}"},
     {"¾", "\\frac{3}{4}"},
-    {"²", "^2"},
-    {"³", "^3"},
     {"\u00A0", " "},
     {"\u2009", " "},
     {"’", "'"},
@@ -106,7 +110,45 @@ constexpr Spelling kUnicode[] = {
     {"∩", "\\cap "},
     {"∖", "\\setminus "},
     {"∅", "\\emptyset "},
+    {"⅓", "\\frac{1}{3}"},
+    {"⅔", "\\frac{2}{3}"},
+    {"⅕", "\\frac{1}{5}"},
+    {"⅛", "\\frac{1}{8}"},
+    {"∛", "\\sqrt[3]"},
+    {"⋅", "*"},
+    {"∙", "*"},
+    {"⁄", "/"},
+    {"∕", "/"},
+    {"ℝ", "\\mathbb{R}"},
+    {"∠", "\\angle "},
+    {"△", "\\triangle "},
+    {"¢", " cent"},
+    {"⟨", "("},
+    {"⟩", ")"},
+    {"≈", "\\approx "},
+    {"“", ""},
+    {"”", ""},
+    {"‘", "'"},
+    {"α", "\\alpha "},
+    {"β", "\\beta "},
+    {"γ", "\\gamma "},
+    {"δ", "\\delta "},
+    {"Δ", "\\Delta "},
+    {"ε", "\\epsilon "},
+    {"θ", "\\theta "},
+    {"λ", "\\lambda "},
+    {"μ", "\\mu "},
+    {"ν", "\\nu "},
+    {"ρ", "\\rho "},
+    {"σ", "\\sigma "},
+    {"τ", "\\tau "},
+    {"φ", "\\phi "},
+    {"ω", "\\omega "},
+    {"Ω", "\\Omega "},
 };
+// A run of them is one exponent.
+constexpr Spelling kSuperscripts[] = {{"⁰", "0"}, {"¹", "1"}, {"²", "2"}, {"³", "3"}, {"⁴", "4"}, {"⁵", "5"},
+                                      {"⁶", "6"}, {"⁷", "7"}, {"⁸", "8"}, {"⁹", "9"}, {"⁻", "-"}, {"ⁿ", "n"}};
 
 // One pass over the text; what a brace closes is kept on a stack, so nothing recurs.
 class Cleaner {
@@ -144,6 +186,9 @@ class Cleaner {
       ++at_;
     } else if (c == '<' && ControlToken() > 0) {
       at_ += ControlToken();
+    } else if (c == 'x' && IsTimesLetter()) {
+      out_.push_back('*');
+      ++at_;
     } else {
       out_.push_back(c);
       ++at_;
@@ -155,6 +200,13 @@ class Cleaner {
     absl::string_view rest = in_.substr(at_ + 1);
     absl::ConsumePrefix(&rest, "{");
     return absl::StartsWith(rest, "\\circ");
+  }
+
+  // The x of "3.5 x 10^4".
+  bool IsTimesLetter() const {
+    const absl::string_view before = absl::StripTrailingAsciiWhitespace(out_);
+    const absl::string_view after = absl::StripLeadingAsciiWhitespace(in_.substr(at_ + 1));
+    return !before.empty() && IsDigit(before.back()) && absl::StartsWith(after, "10^");
   }
 
   // The length of a model's control token, such as <|im_end|>, that was left in the text.
@@ -192,7 +244,25 @@ class Cleaner {
     closers_.pop_back();
   }
 
+  bool Superscript() {
+    std::string exponent;
+    for (bool found = true; found;) {
+      found = false;
+      for (const Spelling& spelling : kSuperscripts) {
+        if (!absl::StartsWith(in_.substr(at_), spelling.from)) continue;
+        absl::StrAppend(&exponent, spelling.to);
+        at_ += spelling.from.size();
+        found = true;
+        break;
+      }
+    }
+    if (exponent.size() == 1) absl::StrAppend(&out_, "^", exponent);
+    if (exponent.size() > 1) absl::StrAppend(&out_, "^{", exponent, "}");
+    return !exponent.empty();
+  }
+
   void Unicode() {
+    if (Superscript()) return;
     const absl::string_view rest = in_.substr(at_);
     for (const Spelling& spelling : kUnicode) {
       if (!absl::StartsWith(rest, spelling.from)) continue;
@@ -214,6 +284,7 @@ class Cleaner {
     if (end == at_ + 1) return Symbol();
     const absl::string_view name = in_.substr(at_ + 1, end - at_ - 1);
     at_ = end;
+    if (absl::EndsWith(name, "boxed")) return Unwrap("boxed");
     const Spelling* known = std::find_if(std::begin(kCommands), std::end(kCommands),
                                          [&](const Spelling& s) { return s.from == name; });
     if (known == std::end(kCommands)) {
@@ -293,6 +364,36 @@ class Cleaner {
   std::vector<absl::string_view> closers_;
 };
 
+// Whether each line holds an answer of its own: several, none of them open at its end.
+bool IsParted(absl::string_view text) {
+  constexpr size_t kMaxParted = 1'000;
+  text = absl::StripAsciiWhitespace(text);
+  if (text.size() > kMaxParted || !absl::StrContains(text, "\n")) return false;
+  if (absl::StrContains(text, "\\begin") || absl::StrContains(text, "\\[")) return false;
+  int depth = 0;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    for (const char c : line)
+      depth += (c == '(' || c == '[' || c == '{') - (c == ')' || c == ']' || c == '}');
+    if (depth != 0) return false;
+    if (line.empty()) continue;
+    const char first = line.front();
+    const char last = line.back();
+    if (line == "$" || line == "$$" || absl::StrContains("+-*/=<>,;:&|\\$", std::string(1, last)))
+      return false;
+    if (absl::StrContains("+*/=<>,;:&|", std::string(1, first))) return false;
+  }
+  return true;
+}
+std::string PartLines(absl::string_view text) {
+  std::string out;
+  for (absl::string_view line : absl::StrSplit(absl::StripAsciiWhitespace(text), '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    if (!line.empty()) absl::StrAppend(&out, out.empty() ? "" : ", ", line);
+  }
+  return out;
+}
+
 // 1{,}000 as 1,000.
 void JoinThousands(std::string& text) {
   std::string out;
@@ -311,12 +412,18 @@ void JoinThousands(std::string& text) {
 }  // namespace
 
 std::string CleanAnswer(absl::string_view text) {
+  std::string parted;
+  if (IsParted(text)) {
+    parted = PartLines(text);
+    text = parted;
+  }
   std::string out = Cleaner(text).Run();
   JoinThousands(out);
   absl::string_view view = absl::StripAsciiWhitespace(out);
   while (absl::ConsumeSuffix(&view, ".") || absl::ConsumeSuffix(&view, ",") ||
          absl::ConsumeSuffix(&view, ";") || absl::ConsumeSuffix(&view, " ")) {
   }
+  if (view.size() > 2 && view.front() == '"' && view.back() == '"') view = view.substr(1, view.size() - 2);
   while (absl::ConsumePrefix(&view, ":") || absl::ConsumePrefix(&view, " ") ||
          absl::ConsumePrefix(&view, "=")) {
   }

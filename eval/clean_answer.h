@@ -10,7 +10,8 @@ namespace sprint {
 
 // Unwraps $…$, \(…\), \[…\], \boxed{…}, **…** and \text{…}; drops \left, \right, spacing, degree
 // signs and a final full stop; writes \dfrac, \tfrac and \frac12 as \frac{1}{2}, \cdot and \times as
-// *, Unicode signs as LaTeX. Idempotent on what it returns but for a final full stop; linear.
+// *, Unicode signs as LaTeX; several short lines become a list. Idempotent on what it returns but for a final
+// full stop; linear.
 std::string CleanAnswer(absl::string_view text);
 
 // For comparison as text: no spaces, no $, letters of words in lower case (a single letter keeps

@@ -13,9 +13,11 @@
 #include "eval/answer_structure.h"
 #include "eval/clean_answer.h"
 #include "eval/exact_number.h"
+#include "eval/interval_set.h"
 #include "eval/math_exact.h"
 #include "eval/math_expr.h"
 #include "eval/math_numeric.h"
+#include "eval/units.h"
 
 namespace sprint {
 namespace {
@@ -30,9 +32,9 @@ bool IsLetter(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)
 bool HasDigit(absl::string_view text) { return text.find_first_of("0123456789") != absl::string_view::npos; }
 
 // Equal in value. A percent sign may be left out or written as hundredths; a unit may be left out,
-// but two units must be the same.
+// but two units must agree.
 bool SameNumber(const WrittenNumber& a, const WrittenNumber& b) {
-  if (!a.unit.empty() && !b.unit.empty() && a.unit != b.unit) return false;
+  if (!UnitsAgree(a.unit, b.unit)) return false;
   if (a.value == b.value) return true;
   if (a.percent == b.percent) return false;
   const Rational& hundredths = a.percent ? a.value : b.value;
@@ -52,6 +54,26 @@ bool IsName(absl::string_view side) {
          !absl::StrContains(side, "\\sqrt") && !absl::StrContains(side, "\\pi");
 }
 
+// FoldAnswer, with one spelling for what is said in words as often as in signs.
+std::string FoldPhrase(absl::string_view text) {
+  constexpr size_t kMaxPhrase = 60;
+  std::string folded = FoldAnswer(text);
+  if (folded.size() > kMaxPhrase) return folded;
+  static constexpr std::pair<absl::string_view, absl::string_view> kPhrases[] = {
+      {"nosolution", "\\emptyset"},      {"nosolutions", "\\emptyset"}, {"norealsolution", "\\emptyset"},
+      {"emptyset", "\\emptyset"},        {"theemptyset", "\\emptyset"}, {"infinity", "\\infty"},
+      {"+\\infty", "\\infty"},           {"infinite", "\\infty"},       {"allreals", "\\mathbb{R}"},
+      {"allrealnumbers", "\\mathbb{R}"}, {"realnumbers", "\\mathbb{R}"}};
+  for (const auto& [said, meant] : kPhrases) {
+    if (folded == said) return std::string(meant);
+  }
+  for (const absl::string_view article : {"a ", "an ", "the ", "A ", "An ", "The "}) {
+    const absl::string_view rest = absl::StripPrefix(text, article);
+    if (rest.size() < text.size() && rest.size() > 3) return FoldAnswer(rest);
+  }
+  return folded;
+}
+
 class Comparer {
  public:
   bool Same(absl::string_view gold, absl::string_view answer, int depth) {
@@ -62,8 +84,8 @@ class Comparer {
       answer = Unwrapped(answer);
     }
     if (gold.empty() || answer.empty()) return false;
-    const std::string folded_gold = FoldAnswer(gold);
-    const std::string folded_answer = FoldAnswer(answer);
+    const std::string folded_gold = FoldPhrase(gold);
+    const std::string folded_answer = FoldPhrase(answer);
     if (folded_gold == folded_answer) return Decide("text", true);
     const std::optional<WrittenNumber> a = ReadNumber(gold);
     const std::optional<WrittenNumber> b = ReadNumber(answer);
@@ -85,12 +107,19 @@ class Comparer {
   }
 
   bool SameStructure(absl::string_view gold, absl::string_view answer, int depth) {
+    if (const std::optional<bool> same = SameReals(gold, answer)) return Decide("sets", *same);
     const Relation x = ReadRelation(gold);
     const Relation y = ReadRelation(answer);
     if (x.sides.size() > 1 || y.sides.size() > 1) {
       // "x = 1, y = 2" is a list of relations; "f(x) = (1, 2)" is a relation.
       const std::optional<Listing> list_gold = ReadListing(gold);
       const std::optional<Listing> list_answer = ReadListing(answer);
+      const std::optional<std::string> equations = AsEquations(list_gold ? answer : gold);
+      const bool bare =
+          (list_gold ? list_gold : list_answer).value_or(Listing()).kind == Listing::Kind::kBare;
+      if (equations && bare && (list_gold || list_answer)) {
+        return list_gold ? Same(gold, *equations, depth + 1) : Same(*equations, answer, depth + 1);
+      }
       if (list_gold && list_answer && SameListing(*list_gold, *list_answer, depth))
         return Decide("parts", true);
       if (x.sides.size() <= 1 || y.sides.size() <= 1 || !(list_gold || list_answer))
@@ -110,13 +139,32 @@ class Comparer {
     const std::optional<Listing> list_answer = ReadListing(answer);
     if (list_gold && list_answer) return Decide("parts", SameListing(*list_gold, *list_answer, depth));
     if (list_gold || list_answer) return SameEmptySet(gold, answer, list_gold ? *list_gold : *list_answer);
-    return SameScalar(gold, answer);
+    const bool ratio = absl::StrContains(gold, ":");
+    if (ratio == absl::StrContains(answer, ":")) return SameScalar(gold, answer);
+    // "3:4" as 3/4, beside something that is not written so.
+    const std::string quotient = absl::StrReplaceAll(ratio ? gold : answer, {{":", "/"}});
+    return SameScalar(ratio ? quotient : gold, ratio ? answer : quotient);
+  }
+
+  // Two sets of reals, at least one of them by more than a list of its members or two ends. nullopt: they
+  // are no such sets.
+  static std::optional<bool> SameReals(absl::string_view gold, absl::string_view answer) {
+    if (!IsWrittenSet(gold) && !IsWrittenSet(answer)) return std::nullopt;
+    const std::optional<RealSet> x = ReadRealSet(gold);
+    const std::optional<RealSet> y = x ? ReadRealSet(answer) : std::nullopt;
+    if (!y || (!x->unknown.empty() && !y->unknown.empty() && x->unknown != y->unknown)) return std::nullopt;
+    return SameRealSet(*x, *y);
+  }
+  static bool IsWrittenSet(absl::string_view text) {
+    for (const absl::string_view sign : {"\\cup", "\\cap", "\\setminus", "\\infty", "\\mathbb", "\\leq",
+                                         "\\geq", "\\neq", "\\lt", "\\gt", "\\in ", "\\emptyset"}) {
+      if (absl::StrContains(text, sign)) return true;
+    }
+    return text.find_first_of("<>") != absl::string_view::npos || absl::StrContains(text, "!=");
   }
 
   bool SameEmptySet(absl::string_view gold, absl::string_view answer, const Listing& list) {
-    const auto is_empty = [](absl::string_view text) {
-      return text == "\\emptyset" || text == "\\varnothing" || text == "∅";
-    };
+    const auto is_empty = [](absl::string_view text) { return text == "\\emptyset"; };
     const bool same =
         list.kind == Listing::Kind::kSet && list.items.empty() && (is_empty(gold) || is_empty(answer));
     if (same || list.kind == Listing::Kind::kBare || list.items.size() != 1) return Decide("parts", same);
@@ -149,8 +197,7 @@ class Comparer {
     return true;
   }
 
-  bool SameMatrix(const std::vector<std::vector<absl::string_view>>& x,
-                  const std::vector<std::vector<absl::string_view>>& y, int depth) {
+  bool SameMatrix(const Matrix& x, const Matrix& y, int depth) {
     if (x.size() != y.size()) return false;
     for (size_t row = 0; row < x.size(); ++row) {
       if (x[row].size() != y[row].size()) return false;
@@ -308,29 +355,29 @@ class Comparer {
   size_t numeric_nodes_ = 0;
 };
 
-// "10^4 square units" as "10^4": the words at the end, when something with a digit stands before.
-absl::string_view WithoutUnits(absl::string_view text) {
-  absl::string_view left = text;
-  for (;;) {
-    left = absl::StripTrailingAsciiWhitespace(left);
-    size_t n = left.size();
-    while (n > 0 && IsLetter(left[n - 1])) --n;
-    if (left.size() - n < 2 || n == 0 || left[n - 1] != ' ') break;
-    left = left.substr(0, n);
-  }
-  return HasDigit(left) ? left : text;
-}
-
 // "The area of triangle ABC is 5" as "5".
 absl::string_view AfterIs(absl::string_view text) {
   const size_t at = text.rfind(" is ");
   return at == absl::string_view::npos ? text : absl::StripAsciiWhitespace(text.substr(at + 4));
 }
 
-// A choice letter of the gold answer, in lower case.
-bool IsChoice(const std::string& gold, const std::string& answer) {
-  return gold.size() == 1 && answer.size() == 1 && gold[0] >= 'A' && gold[0] <= 'J' &&
-         answer[0] == absl::ascii_tolower(static_cast<unsigned char>(gold[0]));
+// The choice letter of the gold answer, in lower case, behind "option", or with the choice's text: "b",
+// "(B) 12", "B. 12", "Option B".
+bool IsChoice(const std::string& gold, absl::string_view answer) {
+  if (gold.size() != 1 || gold[0] < 'A' || gold[0] > 'J') return false;
+  std::string text(answer.substr(0, 40));
+  for (const absl::string_view name : {"option ", "choice ", "answer "}) {
+    if (absl::StartsWithIgnoreCase(text, name)) text.erase(0, name.size());
+  }
+  absl::string_view rest = absl::StripAsciiWhitespace(text);
+  const bool open = absl::ConsumePrefix(&rest, "(");
+  rest = absl::StripLeadingAsciiWhitespace(rest);
+  if (rest.empty() || absl::ascii_toupper(static_cast<unsigned char>(rest[0])) != gold[0]) return false;
+  const bool is_lower = rest[0] != gold[0];
+  rest = absl::StripLeadingAsciiWhitespace(rest.substr(1));
+  if (rest.empty() || rest == ")") return true;
+  if (is_lower) return false;
+  return rest[0] == ')' || (!open && (absl::StartsWith(rest, ". ") || absl::StartsWith(rest, ": ")));
 }
 
 // Whether no side of a calculation but the last holds an unknown, as far as the sides can be read:
@@ -356,7 +403,7 @@ bool IsCalculation(const Relation& relation) {
 bool Answers(absl::string_view gold, absl::string_view answer, std::string& rule) {
   if (Equivalent(gold, answer, rule)) return true;
   if (std::max(gold.size(), answer.size()) > kMaxExprBytes) return false;
-  if (IsChoice(FoldAnswer(gold), FoldAnswer(answer))) return true;
+  if (IsChoice(FoldAnswer(gold), answer)) return true;
   const Relation relation = ReadRelation(answer);
   return IsCalculation(relation) && ReadRelation(gold).sides.size() == 1 &&
          Equivalent(gold, relation.sides.back(), rule);
@@ -370,9 +417,9 @@ bool Equivalent(absl::string_view gold, absl::string_view answer, std::string& r
   if (same || std::max(gold.size(), answer.size()) > kMaxExprBytes) return same;
   const std::optional<WrittenNumber> a = ReadNumber(gold);
   const std::optional<WrittenNumber> b = ReadNumber(answer);
-  if (a && b && !a->unit.empty() && !b->unit.empty()) return false;  // two units that differ
-  const absl::string_view short_gold = WithoutUnits(AfterIs(gold));
-  const absl::string_view short_answer = WithoutUnits(AfterIs(answer));
+  if (a && b && !a->unit.empty() && !b->unit.empty()) return false;  // two numbers with units that differ
+  const absl::string_view short_gold = WithoutUnit(AfterIs(gold));
+  const absl::string_view short_answer = WithoutUnit(AfterIs(answer));
   // Two endings that differ must not both be dropped.
   const bool both = short_gold.size() != gold.size() && short_answer.size() != answer.size();
   if (both || (short_gold.size() == gold.size() && short_answer.size() == answer.size())) return false;

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
+#include "eval/units.h"
 
 namespace sprint {
 namespace {
@@ -31,7 +32,7 @@ class NumberReader {
       SkipSpaces();
       if (Take("-")) {
         sign = -sign;
-      } else if (!Take("+") && !Take("$")) {
+      } else if (!Take("+") && !Take("$") && !Take("USD ")) {
         return sign;
       }
     }
@@ -188,32 +189,6 @@ class NumberReader {
   absl::string_view rest_;
 };
 
-// Words behind a number: "dollars", "square cm", "cm^2", "miles/hour". A single letter behind the
-// digits without a space is a variable, not a unit. nullopt when it is no unit.
-std::optional<std::string> ReadUnit(absl::string_view text) {
-  if (text.empty()) return "";
-  const bool spaced = text[0] == ' ';
-  std::string unit;
-  size_t letters = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (IsLetter(c)) {
-      unit.push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
-      ++letters;
-    } else if (c == '^' && i + 1 < text.size() && (text[i + 1] == '2' || text[i + 1] == '3')) {
-      unit.append(text.data() + i, 2);
-      ++i;
-    } else if (c == ' ' || c == '/' || c == '.' || c == '-') {
-      if (c == '/') unit.push_back(c);
-    } else {
-      return std::nullopt;
-    }
-  }
-  if (letters < 2 && !(spaced && letters == 1)) return std::nullopt;
-  if (unit.size() > 3 && unit.back() == 's') unit.pop_back();
-  return unit;
-}
-
 // "th" of 12th and 12^{th}, unless it begins a word.
 void SkipOrdinal(absl::string_view& rest) {
   absl::string_view at = rest;
@@ -239,16 +214,23 @@ std::optional<WrittenNumber> ReadNumber(absl::string_view text) {
   NumberReader reader(text);
   WrittenNumber number;
   const int sign = reader.Sign();
-  const std::optional<Rational> value = reader.Unsigned();
-  if (!value) return std::nullopt;
-  number.value = *value;
-  number.value.numerator *= sign;
   absl::string_view rest = reader.rest();
+  if (const std::optional<Rational> value = reader.Unsigned()) {
+    number.value = *value;
+    rest = reader.rest();
+  } else if (const std::optional<int64_t> words = TakeNumberWords(rest)) {
+    number.value.numerator = *words;
+  } else {
+    return std::nullopt;
+  }
+  number.value.numerator *= sign;
+  number.value.numerator *= boost::multiprecision::pow(BigInt(10), TakeScaleWord(rest));
   SkipOrdinal(rest);
   const absl::string_view packed = absl::StripLeadingAsciiWhitespace(rest);
-  if (absl::StartsWith(packed, "%") || absl::StartsWith(packed, "percent")) {
+  for (const absl::string_view percent : {"%", "percent", "per cent"}) {
+    if (!absl::StartsWith(packed, percent)) continue;
     number.percent = true;
-    rest = packed.substr(packed[0] == '%' ? 1 : 7);
+    rest = packed.substr(percent.size());
   }
   const std::optional<std::string> unit = ReadUnit(rest);
   if (!unit) return std::nullopt;

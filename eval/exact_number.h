@@ -25,7 +25,7 @@ struct Rational {
 struct WrittenNumber {
   Rational value;
   bool percent = false;
-  std::string unit;  // letters behind the number, lower case, plural s removed; may be empty
+  std::string unit;  // as ReadUnit (units.h) has it; may be empty
 };
 
 // Beyond these a number is not read (the caller compares texts): no input makes it slow.
@@ -34,7 +34,8 @@ inline constexpr int kMaxNumberExponent = 2'000;
 
 // Reads the whole of `text` (as CleanAnswer leaves it) as one number: an integer with or without
 // thousands separators, a decimal, a/b, \frac{a}{b}, a mixed number, a power of ten times a decimal;
-// with an optional sign, currency, percent sign and unit. nullopt for anything else.
+// number words ("twenty-five"), a number of thousands or millions; with an optional sign, currency,
+// percent sign and unit. nullopt for anything else.
 std::optional<WrittenNumber> ReadNumber(absl::string_view text);
 
 }  // namespace sprint

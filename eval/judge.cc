@@ -60,7 +60,9 @@ bool AnswersAgree(absl::string_view gold, absl::string_view answer, std::string*
 
 Verdict Judge(absl::string_view text, absl::string_view gold) {
   Verdict verdict;
-  if (IsGoldItself(text, gold)) {
+  verdict.extraction = ExtractAnswer(text);
+  const bool cut_off = verdict.extraction.rule == "cut_off";
+  if (!cut_off && IsGoldItself(text, gold)) {
     const absl::string_view whole = absl::StripAsciiWhitespace(text);
     const size_t begin = static_cast<size_t>(whole.data() - text.data());
     verdict.correct = true;
@@ -68,7 +70,6 @@ Verdict Judge(absl::string_view text, absl::string_view gold) {
     verdict.reason = absl::StrCat(Shown(whole), " = ", Shown(gold), " (text)");
     return verdict;
   }
-  verdict.extraction = ExtractAnswer(text);
   if (verdict.extraction.answer.empty()) {
     verdict.reason = NothingExtracted(verdict.extraction);
     return verdict;

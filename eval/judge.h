@@ -1,9 +1,10 @@
 // The judge: is the answer in a text the right one?
 //
-// Extraction, in the order of trust: \boxed{…}, <answer>…</answer>, GSM8K's "####", "the answer is …",
-// a text that is one expression, the last number. Comparison (equivalence.h): exact rational values,
-// lists, sets, matrices and relations part by part, algebra over symbols and roots, a seeded numeric
-// check as the last resort; else by normalised text.
+// Extraction, in the order of trust: \boxed{…}, <answer>…</answer>, GSM8K's "####", "the answer is …", a
+// choice letter, a text that is one expression, the last math or number. Comparison (equivalence.h):
+// exact rational values, sets of reals, lists, matrices and relations part by part, algebra over symbols
+// and roots, a seeded numeric check as the last resort; else by normalised text. docs/JUDGE.md has the
+// rules in their order.
 #ifndef SPRINT_EVAL_JUDGE_H_
 #define SPRINT_EVAL_JUDGE_H_
 
@@ -15,12 +16,12 @@
 namespace sprint {
 
 // Stored with every verdict; raised whenever any verdict could change.
-inline constexpr int32_t kJudgeVersion = 1;
+inline constexpr int32_t kJudgeVersion = 2;
 
 struct Extraction {
   std::string answer;  // empty: nothing found
-  // "boxed", "answer_tag", "hashes", "answer_is", "whole", "last_number"; without an answer "cut_off"
-  // (the text ends inside a box) or "none".
+  // "boxed", "answer_tag", "hashes", "answer_is", "choice", "whole", "last_math", "last_number"; without
+  // an answer "cut_off" (the text ends inside a box) or "none".
   std::string rule;
   size_t begin = 0;  // where it stands in the text, bytes
   size_t end = 0;

@@ -1,13 +1,13 @@
 #include "eval/math_expr.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "eval/math_names.h"
 
 namespace sprint {
 namespace {
@@ -17,29 +17,11 @@ using Kind = MathNode::Kind;
 bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
 bool IsLetter(char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); }
 
-constexpr std::array<absl::string_view, 25> kFunctions = {
-    "sin",  "cos",  "tan", "sec", "csc", "cot", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sinh",
-    "cosh", "tanh", "ln",  "log", "exp", "abs", "floor",  "ceil",   "det",    "gcd",  "lcm",  "sgn"};
-bool IsFunction(absl::string_view name) {
-  return std::find(kFunctions.begin(), kFunctions.end(), name) != kFunctions.end();
-}
-// asin and arcsin are one.
-std::string FunctionName(absl::string_view name) {
-  if (name == "asin" || name == "acos" || name == "atan") return absl::StrCat("arc", name.substr(1));
-  return std::string(name);
-}
-
-// Symbols that LaTeX has a command for. Others make the text no expression.
-constexpr std::array<absl::string_view, 40> kSymbols = {
-    "alpha", "beta",   "gamma",  "delta", "epsilon", "varepsilon", "zeta",  "eta",   "theta",    "vartheta",
-    "iota",  "kappa",  "lambda", "mu",    "nu",      "xi",         "rho",   "sigma", "tau",      "upsilon",
-    "phi",   "varphi", "chi",    "psi",   "omega",   "Gamma",      "Delta", "Theta", "Lambda",   "Xi",
-    "Pi",    "Sigma",  "Phi",    "Psi",   "Omega",   "pi",         "infty", "ell",   "emptyset", "hbar"};
-
 // Recursive descent with a bounded depth. A method that fails returns -1, and all is given up.
 class Parser {
  public:
-  explicit Parser(absl::string_view text) : rest_(text) {}
+  // A bar inside |…| closes it, or, if it may (`bars_open_early`), opens another where an operand follows.
+  Parser(absl::string_view text, bool bars_open_early) : rest_(text), bars_open_early_(bars_open_early) {}
 
   std::optional<MathExpr> Run() {
     const int root = Choice();
@@ -114,10 +96,11 @@ class Parser {
     int& depth_;
   };
 
-  // A sum, or "n \choose k".
+  // A sum, or "n \choose k", or "a \over b".
   int Choice() {
     const int above = Sum();
-    return above >= 0 && TakeCommand("choose") ? Make(Kind::kCall, {above, Sum()}, "binom") : above;
+    if (above >= 0 && TakeCommand("choose")) return Make(Kind::kCall, {above, Sum()}, "binom");
+    return above >= 0 && TakeCommand("over") ? Make(Kind::kDivide, {above, Sum()}) : above;
   }
 
   int Sum() {
@@ -157,17 +140,23 @@ class Parser {
     const std::vector<int>& kids = expr_.nodes[node].kids;
     return IsInteger(kids[0]) && IsInteger(kids[1]);
   }
+  // "over" must not stop at \overline.
+  bool AtStop(absl::string_view stop) const {
+    return IsLetter(stop[0]) ? AtCommand(stop) : absl::StartsWith(rest_.substr(1), stop);
+  }
   bool StartsFactor() {
     const char c = Next();
-    if (bars_ > 0 && c == '|') return false;
+    if (bars_ > 0 && c == '|') return bars_open_early_ && rest_.size() > 1 && OpensAfterBar(rest_[1]);
     if (c == '\\') {
-      for (const absl::string_view stop : {"}", "rfloor", "rceil", "choose", "end", "\\", "rangle"}) {
-        if (absl::StartsWith(rest_.substr(1), stop)) return false;
+      for (const absl::string_view stop : {"}", "rfloor", "rceil", "choose", "over", "end", "\\", "rangle"}) {
+        if (AtStop(stop)) return false;
       }
       return true;
     }
     return IsDigit(c) || IsLetter(c) || c == '.' || c == '(' || c == '[' || c == '{' || c == '|';
   }
+
+  static bool OpensAfterBar(char c) { return IsDigit(c) || IsLetter(c) || c == '(' || c == '{' || c == '\\'; }
 
   int Factor() {
     const Deeper deeper(depth_);
@@ -347,7 +336,17 @@ class Parser {
       expr_.significant = static_cast<int>(digits.size());
     }
     const boost::multiprecision::cpp_int scale = pow(boost::multiprecision::cpp_int(10), decimals);
-    return Number(BigRational(boost::multiprecision::cpp_int(digits), scale));
+    BigRational value(boost::multiprecision::cpp_int(digits), scale);
+    if (point && AtCommand("overline")) {
+      const std::optional<BigRational> tail = TakePeriod(scale);
+      if (!tail) return -1;
+      value += *tail;
+    }
+    return Number(std::move(value));
+  }
+  std::optional<BigRational> TakePeriod(const boost::multiprecision::cpp_int& scale) {
+    TakeCommand("overline");
+    return RepeatedDigits(RawScript(), scale);
   }
   bool ThreeDigitsAt(size_t at) const {
     return at + 3 <= rest_.size() && IsDigit(rest_[at]) && IsDigit(rest_[at + 1]) && IsDigit(rest_[at + 2]) &&
@@ -357,15 +356,19 @@ class Parser {
   // A function, a word (four letters or more), or one letter of a product of symbols.
   int Word() {
     const absl::string_view run = LetterRun();
-    if (run == "sqrt") {
+    if (run == "sqrt" || run == "cbrt") {
       rest_.remove_prefix(4);
-      return Root(-1);
+      return Root(run[0] == 'c' ? Number(3) : -1);
+    }
+    if (run == "infinity") {
+      rest_.remove_prefix(run.size());
+      return Symbol("infty");
     }
     if (run == "pi") {
       rest_.remove_prefix(2);
       return Symbol("pi");
     }
-    if (IsFunction(run)) {
+    if (IsFunctionName(run)) {
       rest_.remove_prefix(run.size());
       return Call(run);
     }
@@ -405,13 +408,12 @@ class Parser {
     }
     if (name == "lfloor") return Between("rfloor", "floor");
     if (name == "lceil") return Between("rceil", "ceil");
-    if (IsFunction(name)) return Call(name);
+    if (IsFunctionName(name)) return Call(name);
     if (name == "mathbb" || name == "overline" || name == "vec" || name == "mathcal" || name == "hat" ||
         name == "bar") {
       return Symbol(absl::StrCat(name, " ", RawScript()));
     }
-    const bool known = std::find(kSymbols.begin(), kSymbols.end(), name) != kSymbols.end();
-    return known ? Symbol(std::string(name)) : -1;
+    return IsLatexSymbol(name) ? Symbol(std::string(name)) : -1;
   }
 
   // The radicand of a root whose index (-1: 2) has been read.
@@ -443,7 +445,7 @@ class Parser {
     if (argument < 0) return -1;
     std::vector<int> kids = {argument};
     if (base >= 0) kids.push_back(base);
-    const int call = Make(Kind::kCall, std::move(kids), FunctionName(name));
+    const int call = Make(Kind::kCall, std::move(kids), OneFunctionName(name));
     return power < 0 ? call : Make(Kind::kPower, {call, power});
   }
   int Argument() {
@@ -451,7 +453,7 @@ class Parser {
     if (c == '(' || c == '{' || c == '[' || absl::StartsWith(rest_, "\\{")) return Primary();
     int product = c == '-' ? Factor() : Power();
     while (product >= 0 && StartsFactor() && Next() != '(' && Next() != '{' && Next() != '[' &&
-           !(Next() == '\\' && IsFunction(CommandName()))) {
+           !(Next() == '\\' && IsFunctionName(CommandName()))) {
       product = Make(Kind::kMul, {product, Power()});
     }
     return product;
@@ -460,6 +462,7 @@ class Parser {
   absl::string_view rest_;
   MathExpr expr_;
   int depth_ = 0;
+  const bool bars_open_early_;
   int bars_ = 0;  // open |…| whose end is due before anything else's
 };
 
@@ -467,7 +470,9 @@ class Parser {
 
 std::optional<MathExpr> ParseMath(absl::string_view cleaned) {
   if (cleaned.empty() || cleaned.size() > kMaxExprBytes) return std::nullopt;
-  return Parser(cleaned).Run();
+  std::optional<MathExpr> expr = Parser(cleaned, false).Run();
+  if (!expr && absl::StrContains(cleaned, "|")) expr = Parser(cleaned, true).Run();
+  return expr;
 }
 
 }  // namespace sprint

@@ -205,6 +205,26 @@ bool CompareNumerically(const MathExpr& a, const MathExpr& b) {
 
 }  // namespace
 
+bool IsRealConstant(const MathExpr& expr) {
+  try {
+    Complex value;
+    return IsConstant(expr) && Evaluate(expr, 0, value) && IsReal(value) && SizeOf(value) <= TheLimits().size;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+int CompareConstants(const MathExpr& a, const MathExpr& b) {
+  try {
+    Complex x;
+    Complex y;
+    if (!Evaluate(a, 0, x) || !Evaluate(b, 0, y) || Close(x, y)) return 0;
+    return x.real() < y.real() ? -1 : 1;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
 bool NumericallyEqual(const MathExpr& a, const MathExpr& b) {
   try {
     return CompareNumerically(a, b);

@@ -6,6 +6,11 @@
 
 namespace sprint {
 
+// Whether it has no unknowns and a real value below 1e30 in size.
+bool IsRealConstant(const MathExpr& expr);
+// -1, 0 or 1; 0 when both values agree to 35 digits. REQUIRES: IsRealConstant of both.
+int CompareConstants(const MathExpr& a, const MathExpr& b);
+
 // Whether both have the same complex value (below 1e30 in size), to 35 of 50 digits, at every one of several
 // points where both are defined (at least three; symbols take values drawn by their names from a fixed seed,
 // of either sign). False when there are too few such points.

@@ -58,7 +58,7 @@ TEST(ExactNumber, WhatStandsAroundANumberIsKnown) {
   EXPECT_EQ(Read("50 percent"), "50%");
   EXPECT_EQ(Read("$18"), "18");
   EXPECT_EQ(Read("18 dollars"), "18 dollar");
-  EXPECT_EQ(Read("10\\text{ units}"), "10 unit");
+  EXPECT_EQ(Read("10\\text{ units}"), "10");
   EXPECT_EQ(Read("5 cm^2"), "5 cm^2");
   EXPECT_EQ(Read("45^\\circ"), "45");
   EXPECT_EQ(Read("45°"), "45");
