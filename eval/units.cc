@@ -48,7 +48,9 @@ constexpr UnitName kUnits[] = {
     {"hz", "hertz"},      {"hertz", "hertz"},    {"n", "newton"},
     {"newton", "newton"}, {"j", "joule"},        {"joule", "joule"},
     {"w", "watt"},        {"watt", "watt"},      {"v", "volt"},
-    {"volt", "volt"},     {"pa", "pascal"},      {"pascal", "pascal"},
+    {"volt", "volt"},     {"c", "coulomb"},
+    {"coulomb", "coulomb"},
+    {"pa", "pascal"},      {"pascal", "pascal"},
     {"k", "kelvin"},      {"kelvin", "kelvin"},  {"ev", "ev"},
     {"mol", "mole"},      {"mole", "mole"},
 };
@@ -83,8 +85,9 @@ std::string TakePower(absl::string_view& rest) {
   absl::string_view at = absl::StripLeadingAsciiWhitespace(rest);
   if (!absl::ConsumePrefix(&at, "^")) return "";
   const bool braces = absl::ConsumePrefix(&at, "{");
-  std::string power = absl::ConsumePrefix(&at, "-") ? "-" : "";
+  const bool negative = absl::ConsumePrefix(&at, "-");
   if (at.empty() || at[0] < '1' || at[0] > '3') return "";
+  std::string power(negative ? 1 : 0, '-');
   power.push_back(at[0]);
   at.remove_prefix(1);
   if (braces && !absl::ConsumePrefix(&at, "}")) return "";
@@ -100,19 +103,19 @@ class UnitReader {
     if (word == "per") {
       below_ = true;
     } else if (word == "square" || word == "sq") {
-      power_ = "2";
+      power_ = '2';
     } else if (word == "cubic" || word == "cu") {
-      power_ = "3";
+      power_ = '3';
     } else if (word == "mph" || word == "kph" || word == "kmh") {
-      tokens_.push_back(word == "mph" ? "mile" : "km");
-      tokens_.push_back("/hour");
+      tokens_.emplace_back(word == "mph" ? "mile" : "km");
+      tokens_.emplace_back("/hour");
     } else if (word == "unit" || word == "units") {
-      power_.clear();
+      power_ = 0;
     } else if (word.size() == 1 && Meaning(word).empty()) {
       return false;  // an unknown: "0.5 g t^2"
     } else {
-      if (power.empty()) power = power_;
-      power_.clear();
+      if (power.empty() && power_ != 0) power.push_back(power_);
+      power_ = 0;
       bool below = std::exchange(below_, false);
       if (absl::StartsWith(power, "-")) {
         below = !below;
@@ -131,7 +134,7 @@ class UnitReader {
 
  private:
   std::vector<std::string> tokens_;
-  std::string power_;
+  char power_ = 0;  // of the word that follows: '2' or '3'
   bool below_ = false;
 };
 
