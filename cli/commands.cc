@@ -27,6 +27,8 @@ void AddAllCommands(App& app) {
   AddModel(app);
   AddTry(app);
   AddJudge(app);
+  AddExplain(app);
+  AddRegrade(app);
   AddPrograms(app);
   AddCompletion(app);
 }
