@@ -21,14 +21,14 @@ void AddAllCommands(App& app) {
   AddResume(app);
   AddStatusCommands(app);
   AddControlCommands(app);
+  AddStats(app);
+  AddPlan(app);
   AddQuery(app);
   AddExport(app);
   AddDb(app);
   AddModel(app);
   AddTry(app);
   AddJudge(app);
-  AddExplain(app);
-  AddRegrade(app);
   AddPrograms(app);
   AddCompletion(app);
 }

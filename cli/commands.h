@@ -8,16 +8,16 @@ namespace sprint {
 
 void AddLaunch(App& app);
 void AddResume(App& app);
-void AddStatusCommands(App& app);   // status, list, watch, report, workers
+void AddStatusCommands(App& app);   // status, list, watch, workers
 void AddControlCommands(App& app);  // pause, cancel, retry, delete, shutdown
+void AddStats(App& app);
+void AddPlan(App& app);
 void AddQuery(App& app);
 void AddExport(App& app);
 void AddDb(App& app);
 void AddModel(App& app);
 void AddTry(App& app);
 void AddJudge(App& app);
-void AddExplain(App& app);
-void AddRegrade(App& app);
 void AddPrograms(App& app);  // worker, coordinator: their own programs
 void AddCompletion(App& app);
 

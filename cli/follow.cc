@@ -1,10 +1,13 @@
 #include "cli/follow.h"
 
+#include <nlohmann/json.hpp>
+
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/app.h"
-#include "cli/report.h"
+#include "cli/stats.h"
+#include "cli/status_view.h"
 #include "cli/watch.h"
 
 namespace sprint {
@@ -27,25 +30,32 @@ absl::StatusOr<int> FollowOne(const Terminal& terminal, Coordinator& coordinator
     }
     return kExitFailed;
   }
-  SPRINT_RETURN_IF_ERROR(PrintReport(terminal, options.connection, end.status, options.json));
+  SPRINT_RETURN_IF_ERROR(PrintStats(terminal, options.connection, end.status, options.json));
   return end.status.state() == "finished" && end.status.quarantined() == 0 ? kExitDone : kExitFailed;
 }
 
 }  // namespace
 
-absl::Status PrintReport(const Terminal& terminal, const Connection& connection,
-                         const v1::ExperimentStatus& status, bool json) {
-  Report report = ReportOf(status);
-  const bool local = connection.coordinator.empty() && FileExists(connection.database);
-  if (local) {
-    SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(connection.database));
-    SPRINT_ASSIGN_OR_RETURN(report, LoadReport(*reader, ExperimentId(status.id())));
+absl::Status PrintStats(const Terminal& terminal, const Connection& connection,
+                        const v1::ExperimentStatus& status, bool json) {
+  if (!connection.coordinator.empty() || !FileExists(connection.database)) {
+    terminal.out.Write(
+        json ? StatusJson(status).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+             : FormatStatus(status, true, terminal.out.style, terminal.out.width));
+    if (!json) {
+      terminal.out.Write(
+          "\nWhat each arm fixed and broke, and what it shows, is in the coordinator's database: "
+          "sprint stats --db FILE\n");
+    }
+    return absl::OkStatus();
   }
-  ReportStyle style;
+  SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(connection.database));
+  SPRINT_ASSIGN_OR_RETURN(const Stats stats, LoadStats(*reader, ExperimentId(status.id())));
+  StatsStyle style;
   style.style = terminal.out.style;
   style.width = terminal.out.width;
-  if (local) style.database = connection.database;
-  terminal.out.Write(json ? ReportJson(report) : FormatReport(report, style));
+  style.database = connection.database;
+  terminal.out.Write(json ? StatsJson(stats) : FormatStats(stats, style));
   return absl::OkStatus();
 }
 

@@ -16,7 +16,7 @@ namespace sprint {
 struct FollowOptions {
   Connection connection;
   std::vector<int64_t> experiments;  // watched one after the other
-  bool json = false;                 // reports as JSON
+  bool json = false;                 // statistics as JSON
 };
 
 // kExitDone when all are finished without a quarantined cell, else kExitFailed. A coordinator that this
@@ -24,9 +24,10 @@ struct FollowOptions {
 absl::StatusOr<int> Follow(const Terminal& terminal, Coordinator& coordinator, Interrupts& interrupts,
                            const FollowOptions& options);
 
-// The report of an experiment: from the database where it can be read, else from the coordinator's status.
-absl::Status PrintReport(const Terminal& terminal, const Connection& connection,
-                         const v1::ExperimentStatus& status, bool json);
+// What an experiment shows (stats.h), from the database where it can be read; else how far it is, from the
+// coordinator's status.
+absl::Status PrintStats(const Terminal& terminal, const Connection& connection,
+                        const v1::ExperimentStatus& status, bool json);
 
 }  // namespace sprint
 

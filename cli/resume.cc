@@ -61,7 +61,7 @@ absl::StatusOr<int> Resume(const Terminal& terminal, const ResumeOptions& option
     return kExitDone;
   }
   if (targets.size() == 1 && targets.front().state() == "finished") {
-    SPRINT_RETURN_IF_ERROR(PrintReport(terminal, options.connection, targets.front(), options.json));
+    SPRINT_RETURN_IF_ERROR(PrintStats(terminal, options.connection, targets.front(), options.json));
     return targets.front().quarantined() == 0 ? kExitDone : kExitFailed;
   }
   if (coordinator.attached != nullptr) {

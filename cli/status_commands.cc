@@ -6,7 +6,6 @@
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/follow.h"
-#include "cli/report.h"
 #include "cli/status_view.h"
 #include "cli/watch.h"
 
@@ -85,20 +84,6 @@ absl::StatusOr<int> ShowWorkers(const Terminal& terminal, const ViewOptions& opt
   return kExitDone;
 }
 
-absl::StatusOr<int> ShowReport(const Terminal& terminal, const ViewOptions& options) {
-  if (!options.connection.coordinator.empty()) {
-    SPRINT_ASSIGN_OR_RETURN(const auto live, ReachLive(options.connection));
-    SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentStatus status, FindStatus(live.get(), options));
-    SPRINT_RETURN_IF_ERROR(PrintReport(terminal, options.connection, status, options.json));
-    return kExitDone;
-  }
-  SPRINT_ASSIGN_OR_RETURN(const auto reader, OpenDatabase(options.connection.database));
-  SPRINT_ASSIGN_OR_RETURN(const ExperimentId id, FindExperiment(*reader, options.experiment));
-  SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentStatus status, StatusFromDatabase(*reader, id));
-  SPRINT_RETURN_IF_ERROR(PrintReport(terminal, options.connection, status, options.json));
-  return kExitDone;
-}
-
 absl::StatusOr<int> FollowLive(const Terminal& terminal, const ViewOptions& options) {
   Interrupts interrupts;
   SPRINT_ASSIGN_OR_RETURN(const auto live, RequireLive(options.connection));
@@ -113,7 +98,7 @@ absl::StatusOr<int> FollowLive(const Terminal& terminal, const ViewOptions& opti
   }
   SPRINT_ASSIGN_OR_RETURN(const WatchEnd end, WatchExperiment(terminal, *live, interrupts, watch));
   if (end.interrupted) return kExitFailed;
-  if (!options.json) SPRINT_RETURN_IF_ERROR(PrintReport(terminal, options.connection, end.status, false));
+  if (!options.json) SPRINT_RETURN_IF_ERROR(PrintStats(terminal, options.connection, end.status, false));
   return end.status.state() == "finished" && end.status.quarantined() == 0 ? kExitDone : kExitFailed;
 }
 
@@ -140,9 +125,6 @@ void AddStatusCommands(App& app) {
           ShowList);
   AddView(app, "watch", "Follow a running experiment to its end",
           {"sprint watch", "sprint watch demo --coordinator node7:7070"}, true, FollowLive);
-  AddView(app, "report",
-          "Accuracy per arm with intervals, what each arm fixed and broke, what cannot be concluded",
-          {"sprint report", "sprint report demo --json"}, true, ShowReport);
   AddView(app, "workers", "The workers of a coordinator", {"sprint workers"}, false, ShowWorkers);
 }
 

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "model/decoding.h"
 
 namespace sprint {
 namespace {
@@ -222,7 +223,7 @@ class QuestionScan {
       JudgedCell& cell = question.cells.emplace_back();
       cell.arm = static_cast<int32_t>(arm->second);
       cell.sample = static_cast<int32_t>(sample);
-      cell.truncated = row.Int(2) != 0;
+      cell.truncated = IsTruncated(static_cast<FinishReason>(row.Int(2)));
       cell.tokens = static_cast<int32_t>(row.Int(3));
       cell.logprob_sum = row.Double(5);
       if (row.Int(4) != last_numerics_) numerics_.insert(last_numerics_ = row.Int(4));

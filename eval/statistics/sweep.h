@@ -100,6 +100,7 @@ class SweepTable {
   // REQUIRES: `cells` by (arm, sample), each at most once, arm < arms.
   void AddQuestion(absl::string_view subject, absl::string_view level, absl::Span<const CellResult> cells);
   size_t questions() const { return any_right_.size(); }
+  size_t arms() const { return columns_.size(); }
 
   SweepStatistics Analyse(const SweepOptions& options = {}) const;
 

@@ -76,10 +76,10 @@ TEST_F(Sweep, RunsToItsEndAndIsThereToQuery) {
   EXPECT_THAT(launched.err, HasSubstr("70/70"));
   EXPECT_FALSE(FileExists(folder_.File("sprint.db.endpoint"))) << "the coordinator it started has ended";
   EXPECT_EQ(Number("SELECT count(*) FROM outcome"), 70);
-  const Json report = SprintJson({"report"});
-  ASSERT_EQ(report["arms"].size(), 7u);
-  EXPECT_EQ(report["arms"][0]["arm"], "baseline");
-  EXPECT_EQ(report["arms"][0]["judged"], 10);
+  const Json stats = SprintJson({"stats"});
+  ASSERT_EQ(stats["arms"].size(), 7u);
+  EXPECT_EQ(stats["arms"][0]["arm"], "baseline");
+  EXPECT_EQ(stats["arms"][0]["questions"], 10);
   EXPECT_EQ(Sprint({"db", "check"}).exit_code, 0);
   const ProgramResult exported = Sprint({"export", "demo", "--out", "results/"});
   EXPECT_THAT(exported.err, HasSubstr("wrote 70 outcomes"));
