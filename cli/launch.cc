@@ -61,6 +61,16 @@ void AddSpecFlags(CLI::App* launch, LaunchFlags& flags) {
   add(launch->add_option("--stop-token", flags.stop_tokens, "Ends an answer, beside the model's own"), "ID");
   launch->add_flag("--ignore-eos", flags.ignore_eos, "The model's own end tokens do not end an answer")
       ->group(group);
+  add(launch->add_option("--temperature", flags.temperature, "0 is greedy; more samples"), "T");
+  add(launch->add_option("--top-k", flags.top_k, "Draw among the k best tokens"), "K");
+  add(launch->add_option("--top-p", flags.top_p, "Draw among the fewest tokens of this mass"), "P");
+  add(launch->add_option("--min-p", flags.min_p, "Draw among tokens this likely against the best"), "P");
+  add(launch->add_option("--repetition-penalty", flags.repetition_penalty, "Above 1 repeats less"), "R");
+  add(launch->add_option("--stop-string", flags.stop_strings, "An answer's text ends before it"), "TEXT");
+  add(launch->add_option("--loop-repeats", flags.loop_repeats,
+                         "Ends an answer that says a piece so often in a row"),
+      "K");
+  add(launch->add_option("--samples", flags.samples, "Answers of each question under each arm"), "N");
   add(launch->add_option("--seed", flags.seed, "Part of the run's identity"), "N");
   add(launch->add_option("--priority", flags.priority, "Higher first among experiments"), "N");
 }

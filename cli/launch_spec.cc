@@ -87,6 +87,27 @@ absl::Status ApplyDataset(const LaunchFlags& flags, v1::ExperimentSpec& spec) {
   return ApplyFields(flags.fields, dataset);
 }
 
+void ApplyDecoding(const LaunchFlags& flags, v1::ExperimentSpec& spec) {
+  v1::Decoding& decoding = *spec.mutable_decoding();
+  if (flags.max_new_tokens) decoding.set_max_new_tokens(*flags.max_new_tokens);
+  if (!flags.stop_tokens.empty()) {
+    decoding.clear_stop_tokens();
+    for (const int32_t token : flags.stop_tokens) decoding.add_stop_tokens(token);
+  }
+  if (flags.ignore_eos) decoding.set_ignore_eos(true);
+  if (flags.temperature) decoding.set_temperature(*flags.temperature);
+  if (flags.top_k) decoding.set_top_k(*flags.top_k);
+  if (flags.top_p) decoding.set_top_p(*flags.top_p);
+  if (flags.min_p) decoding.set_min_p(*flags.min_p);
+  if (flags.repetition_penalty) decoding.set_repetition_penalty(*flags.repetition_penalty);
+  if (!flags.stop_strings.empty()) {
+    decoding.clear_stop_strings();
+    for (const std::string& stop : flags.stop_strings) decoding.add_stop_strings(stop);
+  }
+  if (flags.loop_repeats) decoding.set_loop_repeats(*flags.loop_repeats);
+  if (flags.samples) spec.set_samples(*flags.samples);
+}
+
 void ApplyModelAndPrompt(const LaunchFlags& flags, v1::ExperimentSpec& spec) {
   if (flags.name) spec.set_name(*flags.name);
   if (flags.model) spec.mutable_model()->set_path(Absolute(*flags.model));
@@ -94,12 +115,6 @@ void ApplyModelAndPrompt(const LaunchFlags& flags, v1::ExperimentSpec& spec) {
   if (flags.format) spec.mutable_prompt()->set_format(*flags.format);
   if (flags.system) spec.mutable_prompt()->set_system(*flags.system);
   if (flags.prompt_template) spec.mutable_prompt()->set_template_(*flags.prompt_template);
-  if (flags.max_new_tokens) spec.mutable_decoding()->set_max_new_tokens(*flags.max_new_tokens);
-  if (!flags.stop_tokens.empty()) {
-    spec.mutable_decoding()->clear_stop_tokens();
-    for (const int32_t token : flags.stop_tokens) spec.mutable_decoding()->add_stop_tokens(token);
-  }
-  if (flags.ignore_eos) spec.mutable_decoding()->set_ignore_eos(true);
   if (flags.seed) spec.set_seed(*flags.seed);
   if (flags.priority) spec.set_priority(*flags.priority);
 }
@@ -140,6 +155,7 @@ absl::StatusOr<v1::ExperimentSpec> BuildSpec(const LaunchFlags& flags) {
     return UsageError("launch needs a spec file, or --model and --dataset");
   }
   ApplyModelAndPrompt(flags, spec);
+  ApplyDecoding(flags, spec);
   SPRINT_RETURN_IF_ERROR(ApplyDataset(flags, spec));
   if (!flags.arms.empty()) {
     spec.clear_arms();

@@ -32,6 +32,14 @@ struct LaunchFlags {
   std::optional<int32_t> max_new_tokens;
   std::vector<int32_t> stop_tokens;
   bool ignore_eos = false;
+  std::optional<double> temperature;
+  std::optional<int32_t> top_k;
+  std::optional<double> top_p;
+  std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
+  std::vector<std::string> stop_strings;
+  std::optional<int32_t> loop_repeats;
+  std::optional<int32_t> samples;
   std::optional<uint64_t> seed;
   std::optional<int32_t> priority;
 };

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "conversation/codec_rules.h"
 #include "conversation/messages.h"
 #include "model/chat_format.h"
 
@@ -47,6 +48,22 @@ std::vector<int32_t> StopTokensOf(const v1::Decoding& decoding, const ModelConfi
   std::set<int32_t> stops(decoding.stop_tokens().begin(), decoding.stop_tokens().end());
   if (!decoding.ignore_eos()) stops.insert(config.eos_tokens.begin(), config.eos_tokens.end());
   return {stops.begin(), stops.end()};
+}
+
+absl::StatusOr<Decoding> DecodingOf(const v1::Decoding& spec, const ModelConfig& config) {
+  Decoding decoding;
+  decoding.max_new_tokens = spec.max_new_tokens();
+  decoding.stop_tokens = StopTokensOf(spec, config);
+  decoding.sampling.temperature = spec.temperature();
+  decoding.sampling.top_k = spec.top_k();
+  if (spec.has_top_p()) decoding.sampling.top_p = spec.top_p();
+  decoding.sampling.min_p = spec.min_p();
+  if (spec.has_repetition_penalty()) decoding.sampling.repetition_penalty = spec.repetition_penalty();
+  const std::set<std::string> strings(spec.stop_strings().begin(), spec.stop_strings().end());
+  decoding.stop_strings.assign(strings.begin(), strings.end());
+  decoding.loop_repeats = spec.loop_repeats();
+  SPRINT_RETURN_IF_ERROR(Annotate(CheckDecoding(decoding), "spec: decoding"));
+  return decoding;
 }
 
 absl::Status CheckStopTokens(const std::vector<int32_t>& stops, const ModelConfig& config) {
@@ -93,8 +110,8 @@ absl::StatusOr<PreparedLaunch> Prepare(const v1::ExperimentSpec& spec,
   const ModelConfig& config = launch.model->config;
   SPRINT_ASSIGN_OR_RETURN(const ArmSpec arms, ArmSpecOf(spec.arms()));
   SPRINT_ASSIGN_OR_RETURN(launch.arms, ExpandArms(arms, config.layers, config.heads));
-  launch.run.decoding.max_new_tokens = spec.decoding().max_new_tokens();
-  launch.run.decoding.stop_tokens = StopTokensOf(spec.decoding(), config);
+  SPRINT_ASSIGN_OR_RETURN(launch.run.decoding, DecodingOf(spec.decoding(), config));
+  launch.run.sampler_version = launch.run.decoding.sampler_version();
   SPRINT_RETURN_IF_ERROR(CheckStopTokens(launch.run.decoding.stop_tokens, config));
   SPRINT_ASSIGN_OR_RETURN(launch.problems,
                           ReadDataset(spec.dataset().path(), DatasetOptionsOf(spec.dataset())));
@@ -124,6 +141,7 @@ v1::Submission SubmissionOf(const PreparedLaunch& launch) {
   header.set_engine_mode(launch.run.engine_mode);
   header.set_max_new_tokens(launch.run.decoding.max_new_tokens);
   for (const int32_t stop : launch.run.decoding.stop_tokens) header.add_stop_tokens(stop);
+  if (launch.run.decoding.HasRules()) WriteRules(launch.run.decoding, *header.mutable_rules());
   for (const Arm& arm : launch.arms) header.add_arms(arm.Name());
   return header;
 }

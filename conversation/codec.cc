@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "conversation/codec_rules.h"
 
 namespace sprint {
 namespace {
@@ -100,6 +101,8 @@ absl::Status ReadFinish(int32_t value, FinishReason& finish) {
     case static_cast<int32_t>(FinishReason::kStop):
     case static_cast<int32_t>(FinishReason::kLength):
     case static_cast<int32_t>(FinishReason::kContext):
+    case static_cast<int32_t>(FinishReason::kStopString):
+    case static_cast<int32_t>(FinishReason::kLoop):
       finish = static_cast<FinishReason>(value);
       return absl::OkStatus();
     default:
@@ -211,6 +214,7 @@ absl::Status Read(const v1::RunDescription& p, RunDescription& m) {
   SPRINT_RETURN_IF_ERROR(ReadHash(p.tokenizer_hash(), "tokenizer_hash", m.tokenizer_hash));
   SPRINT_RETURN_IF_ERROR(ReadCount(p.max_new_tokens(), "max_new_tokens", m.decoding.max_new_tokens));
   SPRINT_RETURN_IF_ERROR(ReadCounts(p.stop_tokens(), "stop_tokens", m.decoding.stop_tokens));
+  if (p.has_rules()) SPRINT_RETURN_IF_ERROR(Annotate(ReadRules(p.rules(), m.decoding), "rules"));
   m.model_name = p.model_name();
   m.model_path = p.model_path();
   m.dtype = p.dtype();

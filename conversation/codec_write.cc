@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "conversation/codec.h"
+#include "conversation/codec_rules.h"
 
 namespace sprint {
 namespace {
@@ -119,6 +120,7 @@ struct CoordinatorWriter {
     p.set_max_new_tokens(m.decoding.max_new_tokens);
     p.mutable_stop_tokens()->Assign(m.decoding.stop_tokens.begin(), m.decoding.stop_tokens.end());
     p.set_seed(m.seed);
+    if (m.decoding.HasRules()) WriteRules(m.decoding, *p.mutable_rules());
   }
   void operator()(const Grant& m) const {
     v1::Grant& p = *out.mutable_grant();

@@ -109,13 +109,14 @@ absl::Status CompleteArms(v1::Arms& arms) {
   return absl::OkStatus();
 }
 
-absl::Status NotGreedy(absl::string_view field, absl::string_view neutral) {
+absl::Status Unused(absl::string_view field) {
   return Bad(
-      absl::StrCat("decoding.", field, ": greedy is the only decoding for now; leave it out", neutral));
+      absl::StrCat("decoding.", field,
+                   " needs a temperature above 0: greedy decoding takes the best token whatever it is"));
 }
 
-// Sampling's fields at values that change nothing are cleared, so that they never tell two equal
-// runs apart.
+// Fields at values that change nothing are cleared, so that they never tell two equal runs apart.
+// What a rule's range is, model/decoding.h says and checks.
 absl::Status CompleteDecoding(v1::Decoding& decoding) {
   if (!decoding.has_max_new_tokens()) decoding.set_max_new_tokens(256);
   if (decoding.max_new_tokens() < 1) {
@@ -124,21 +125,16 @@ absl::Status CompleteDecoding(v1::Decoding& decoding) {
   for (int32_t token : decoding.stop_tokens()) {
     if (token < 0) return Bad(absl::StrCat("decoding.stop_tokens holds ", token, "; token ids count from 0"));
   }
-  if (decoding.temperature() != 0) return NotGreedy("temperature", " or 0");
-  if (decoding.top_k() != 0 && decoding.top_k() != 1) return NotGreedy("top_k", "");
-  if (decoding.top_p() != 0 && decoding.top_p() != 1) return NotGreedy("top_p", "");
-  if (decoding.min_p() != 0) return NotGreedy("min_p", "");
-  if (decoding.repetition_penalty() != 0 && decoding.repetition_penalty() != 1) {
-    return Bad("decoding.repetition_penalty: there is none for now; leave it out");
+  if (decoding.top_p() == 1) decoding.clear_top_p();
+  if (decoding.repetition_penalty() == 1) decoding.clear_repetition_penalty();
+  if (decoding.temperature() == 0) {
+    if (decoding.top_k() != 0 && decoding.top_k() != 1) return Unused("top_k");
+    if (decoding.has_top_p()) return Unused("top_p");
+    if (decoding.min_p() != 0) return Unused("min_p");
+    decoding.clear_temperature();
+    decoding.clear_top_k();
+    decoding.clear_min_p();
   }
-  if (!decoding.stop_strings().empty()) {
-    return Bad("decoding.stop_strings: answers end at stop_tokens only for now; leave it out");
-  }
-  decoding.clear_temperature();
-  decoding.clear_top_k();
-  decoding.clear_top_p();
-  decoding.clear_min_p();
-  decoding.clear_repetition_penalty();
   return absl::OkStatus();
 }
 
@@ -152,9 +148,10 @@ absl::Status CompleteSpec(v1::ExperimentSpec& spec, const std::string& spec_fold
   SPRINT_RETURN_IF_ERROR(CompleteDecoding(*spec.mutable_decoding()));
   if (!spec.has_samples()) spec.set_samples(1);
   if (spec.samples() < 1) return Bad(absl::StrCat("samples is ", spec.samples(), "; at least 1"));
-  if (spec.samples() > 1) {
-    return Bad(absl::StrCat("samples is ", spec.samples(),
-                            ": greedy is the only decoding for now and gives one answer; leave it out"));
+  if (spec.samples() > 1 && spec.decoding().temperature() == 0) {
+    return Bad(
+        absl::StrCat("samples is ", spec.samples(),
+                     ", but greedy decoding gives one answer; set decoding.temperature or leave it out"));
   }
   if (spec.name().empty()) spec.set_name(std::filesystem::path(spec.dataset().path()).stem().string());
   return absl::OkStatus();

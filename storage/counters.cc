@@ -104,7 +104,7 @@ absl::Status CountQuestion(Statements& all, const Block& block, int64_t question
     if (!selected) continue;
     total->second.done += 1;
     total->second.tokens += outcomes.Int(2);
-    total->second.truncated += outcomes.Int(3) != static_cast<int64_t>(FinishReason::kStop) ? 1 : 0;
+    total->second.truncated += IsTruncated(static_cast<FinishReason>(outcomes.Int(3))) ? 1 : 0;
     total->second.judged += judged.Judged(golds) ? 1 : 0;
     total->second.correct += judged.Correct(golds) ? 1 : 0;
   }

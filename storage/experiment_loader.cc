@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "storage/payload.h"
+#include "storage/string_list.h"
 
 namespace sprint {
 namespace {
@@ -120,7 +121,8 @@ absl::Status ExperimentLoader::LoadRuns() {
         ForRows(database_,
                 "SELECT weights_hash, tokenizer_hash, dtype, engine_mode, sampler_version, max_new_tokens, "
                 "stop_tokens, seed, "
-                "model_name, model_path FROM run WHERE run_id = ?1",
+                "model_name, model_path, temperature, top_k, top_p, min_p, repetition_penalty, stop_strings, "
+                "loop_repeats FROM run WHERE run_id = ?1",
                 block.run.value(), [&run](Query& row) -> absl::Status {
                   SPRINT_ASSIGN_OR_RETURN(run.weights_hash, Hash256::FromRaw(row.Bytes(0)));
                   SPRINT_ASSIGN_OR_RETURN(run.tokenizer_hash, Hash256::FromRaw(row.Bytes(1)));
@@ -132,6 +134,10 @@ absl::Status ExperimentLoader::LoadRuns() {
                   run.seed = static_cast<uint64_t>(row.Int(7));
                   run.model_name = row.Text(8);
                   run.model_path = row.Text(9);
+                  run.decoding.sampling = {row.Double(10), static_cast<int32_t>(row.Int(11)), row.Double(12),
+                                           row.Double(13), row.Double(14)};
+                  SPRINT_ASSIGN_OR_RETURN(run.decoding.stop_strings, StringsFromJson(row.Text(15)));
+                  run.decoding.loop_repeats = static_cast<int32_t>(row.Int(16));
                   return absl::OkStatus();
                 }));
     record_.runs.push_back(std::move(stored));

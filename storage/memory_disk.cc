@@ -141,7 +141,7 @@ void MemoryDisk::Experiment::Recount(const MemoryDisk& disk) {
     ArmCounters& counters = head.counters[position_of_arm.at(outcome.cell.arm)];
     counters.done += 1;
     counters.tokens += static_cast<int64_t>(outcome.tokens.size());
-    counters.truncated += outcome.finish != FinishReason::kStop ? 1 : 0;
+    counters.truncated += IsTruncated(outcome.finish) ? 1 : 0;
     const auto verdicts = disk.verdicts.find(outcome.cell);
     if (verdicts == disk.verdicts.end()) return;
     const auto [judged, correct] = Verdict(outcome.cell.question, verdicts->second);

@@ -212,7 +212,7 @@ absl::Status MemoryStore::Commit(const WriteBatch& batch) {
       if (counters == nullptr) continue;
       counters->done += 1;
       counters->tokens += static_cast<int64_t>(outcome.tokens.size());
-      counters->truncated += outcome.finish != FinishReason::kStop ? 1 : 0;
+      counters->truncated += IsTruncated(outcome.finish) ? 1 : 0;
     }
     for (const VerdictRecord& verdict : outcome.verdicts) Judge(outcome.cell, verdict);
   }

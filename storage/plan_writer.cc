@@ -2,6 +2,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "base/status.h"
+#include "storage/string_list.h"
 
 namespace sprint {
 namespace {
@@ -38,7 +39,9 @@ absl::Status PlanWriter::InternRuns() {
       Statement insert,
       database_->Prepare("INSERT INTO run (hash, weights_hash, tokenizer_hash, dtype, engine_mode, "
                          "sampler_version, max_new_tokens, stop_tokens, seed, model_name, "
-                         "model_path) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"));
+                         "model_path, temperature, top_k, top_p, min_p, repetition_penalty, stop_strings, "
+                         "loop_repeats) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+                         "?15, ?16, ?17, ?18)"));
   SPRINT_ASSIGN_OR_RETURN(Statement renew,
                           database_->Prepare("UPDATE run SET model_name = ?2, model_path = ?3 "
                                              "WHERE run_id = ?1"));
@@ -47,10 +50,13 @@ absl::Status PlanWriter::InternRuns() {
     SPRINT_ASSIGN_OR_RETURN(int64_t id, Find(find, hash));
     if (id == 0) {
       const std::string stop_tokens = LittleEndian(run.decoding.stop_tokens);
+      const Sampling& sampling = run.decoding.sampling;
       SPRINT_RETURN_IF_ERROR(Query(insert, hash, run.weights_hash, run.tokenizer_hash, run.dtype,
                                    run.engine_mode, run.sampler_version, run.decoding.max_new_tokens,
                                    BlobView{stop_tokens}, static_cast<int64_t>(run.seed), run.model_name,
-                                   run.model_path)
+                                   run.model_path, sampling.temperature, sampling.top_k, sampling.top_p,
+                                   sampling.min_p, sampling.repetition_penalty,
+                                   StringsToJson(run.decoding.stop_strings), run.decoding.loop_repeats)
                                  .Run());
       id = database_->last_insert_id();
     } else {

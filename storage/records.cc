@@ -43,6 +43,16 @@ Hash256 RunRecord::ContentHash() const {
   hasher.AddInt("max_new_tokens", decoding.max_new_tokens);
   hasher.AddInts("stop_tokens", decoding.stop_tokens);
   hasher.AddInt("seed", static_cast<int64_t>(seed));
+  // Rules came later: a run without any keeps the hash that it had.
+  if (decoding.HasRules()) {
+    hasher.AddDouble("temperature", decoding.sampling.temperature);
+    hasher.AddInt("top_k", decoding.sampling.top_k);
+    hasher.AddDouble("top_p", decoding.sampling.top_p);
+    hasher.AddDouble("min_p", decoding.sampling.min_p);
+    hasher.AddDouble("repetition_penalty", decoding.sampling.repetition_penalty);
+    for (const std::string& stop : decoding.stop_strings) hasher.Add("stop_string", stop);
+    hasher.AddInt("loop_repeats", decoding.loop_repeats);
+  }
   return hasher.Finish();
 }
 

@@ -24,7 +24,7 @@ struct RunRecord {
   Hash256 tokenizer_hash;
   std::string dtype;            // "f32", "bf16"
   std::string engine_mode;      // "exact"
-  int32_t sampler_version = 0;  // 0: greedy, nothing is drawn
+  int32_t sampler_version = 0;  // decoding.sampler_version(); 0: greedy, nothing is drawn
   Decoding decoding;
   uint64_t seed = 0;
   std::string model_name;  // not identity
@@ -127,7 +127,7 @@ struct ArmCounters {
   int64_t done = 0;
   int64_t judged = 0;  // done, with a verdict
   int64_t correct = 0;
-  int64_t truncated = 0;  // finished by length or context
+  int64_t truncated = 0;  // IsTruncated: finished by length, context or as a loop
   int64_t tokens = 0;     // generated
   friend bool operator==(const ArmCounters&, const ArmCounters&) = default;
 };

@@ -38,8 +38,9 @@ absl::Status MakeMeta(Database& database) {
 }  // namespace
 
 absl::Span<const Migration> Migrations() {
-  static const std::array<Migration, 1> kMigrations = {{
+  static const std::array<Migration, 2> kMigrations = {{
       {1, "tables and views", Tables1AndViews1().c_str()},
+      {2, "rules of decoding", kRules2},
   }};
   return kMigrations;
 }

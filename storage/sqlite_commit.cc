@@ -59,7 +59,7 @@ absl::Status SqliteStore::AddOutcome(const OutcomeRecord& outcome, CounterDeltas
     ArmCounters& delta = deltas[{holder.experiment, cell.arm}];
     delta.done += 1;
     delta.tokens += token_count;
-    delta.truncated += outcome.finish != FinishReason::kStop ? 1 : 0;
+    delta.truncated += IsTruncated(outcome.finish) ? 1 : 0;
     delta.judged += judged.Judged(holder.golds) ? 1 : 0;
     delta.correct += judged.Correct(holder.golds) ? 1 : 0;
   }

@@ -139,7 +139,8 @@ void EngineThread::StartWaiting() {
     if (status.ok()) status = arm.status();
     const SequenceId id = next_id_++;
     if (status.ok()) {
-      status = model_.engine->Submit({id, start.prompt, *std::move(arm), run->second.decoding});
+      status = model_.engine->Submit(
+          {id, start.prompt, *std::move(arm), run->second.decoding, run->second.seed, start.cell.sample});
     }
     if (absl::IsResourceExhausted(status) && !running_.empty()) break;  // it fits when others have ended
     waiting_.pop_front();
@@ -179,6 +180,10 @@ Outcome EngineThread::ToOutcome(const SequenceResult& result, const Running& run
   outcome.cell = running.cell;
   outcome.tokens = result.tokens;
   outcome.text = model_.decode(result.tokens);
+  if (result.finish == FinishReason::kStopString) {
+    const std::vector<std::string>& stops = runs_.at(running.cell.run).decoding.stop_strings;
+    outcome.text = std::string(BeforeStopString(outcome.text, stops));
+  }
   outcome.finish = result.finish;
   for (const float logprob : result.logprobs) outcome.logprob_sum += logprob;
   outcome.logprobs_hash = HashLogprobs(result.logprobs);

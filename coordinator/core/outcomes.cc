@@ -112,7 +112,7 @@ void Core::State::Record(const JudgedOutcome& judged, WorkerId worker) {
     ++counters.done;
     counters.judged += judged.verdicts.empty() ? 0 : 1;
     counters.correct += correct ? 1 : 0;
-    counters.truncated += outcome.finish == FinishReason::kStop ? 0 : 1;
+    counters.truncated += IsTruncated(outcome.finish) ? 1 : 0;
     counters.tokens += static_cast<int64_t>(outcome.tokens.size());
     if (!experiment.mixed && !experiment.numerics_firm && judged.numerics.valid()) {
       experiment.numerics = judged.numerics;

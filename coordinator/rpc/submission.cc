@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "conversation/codec_rules.h"
 #include "conversation/messages.h"
 #include "model/memory.h"
 #include "proto/spec_io.h"
@@ -42,6 +43,10 @@ absl::StatusOr<RunRecord> RunOf(const v1::Submission& header) {
   run.engine_mode = header.engine_mode();
   run.decoding.max_new_tokens = header.max_new_tokens();
   run.decoding.stop_tokens.assign(header.stop_tokens().begin(), header.stop_tokens().end());
+  if (header.has_rules()) {
+    SPRINT_RETURN_IF_ERROR(Annotate(ReadRules(header.rules(), run.decoding), "the submission"));
+  }
+  run.sampler_version = run.decoding.sampler_version();
   run.seed = header.spec().seed();
   run.model_name = header.model_name();
   run.model_path = header.model_path();
@@ -128,7 +133,7 @@ absl::StatusOr<ExperimentPlan> Submission::Plan() const {
   block.arms.resize(plan.arms.size());
   std::iota(block.arms.begin(), block.arms.end(), 0);
   block.samples = header_.spec().has_samples() ? header_.spec().samples() : 1;
-  if (block.samples != 1) {
+  if (block.samples != 1 && plan.runs[0].decoding.sampling.temperature == 0) {
     return Invalid(Reason::kSpecInvalid, absl::StrCat("samples is ", block.samples,
                                                       "; greedy decoding has 1, its repeats are equal"));
   }

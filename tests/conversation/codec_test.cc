@@ -78,12 +78,17 @@ TEST(Codec, EveryMessageOfAWorkerSurvivesTheWire) {
 TEST(Codec, EveryMessageOfACoordinatorSurvivesTheWire) {
   RunDescription run{RunId(1), "SmolLM2", "/m",         Sha256("w"), Sha256("t"),
                      "bf16",   "exact",   {64, {0, 2}}, ~uint64_t{0}};
+  RunDescription sampled = run;
+  sampled.decoding.sampling = {0.7, 40, 0.95, 0.05, 1.1};
+  sampled.decoding.stop_strings = {"A:", "Q:"};
+  sampled.decoding.loop_repeats = 6;
   Grant grant{LeaseId(17),   "mac",     RunId(1),
               QuestionId(4), {1, 2, 3}, {{ArmId(1), "baseline", {0}}, {ArmId(2), "L3H5", {0, 1, 2}}}};
   const std::vector<CoordinatorMessage> messages = {
       Welcome{1, WorkerId(3), 5, absl::Seconds(30), absl::Milliseconds(2500)},
       Refused{Reason::kProtocolVersion, "you speak 2, I speak 1", true},
       run,
+      sampled,
       grant,
       Ack{{Cell(1, 4, 1), Cell(1, 4, 2)}},
       Revoke{{Cell(1, 4, 1)}},
@@ -109,7 +114,8 @@ TEST(Codec, EveryReasonAndFinishSurvivesTheWire) {
   for (int i = 0; i <= static_cast<int>(Reason::kNotReachable); ++i) {
     ExpectSurvives(CoordinatorMessage(Refused{static_cast<Reason>(i), "m", false}));
   }
-  for (const FinishReason finish : {FinishReason::kStop, FinishReason::kLength, FinishReason::kContext}) {
+  for (const FinishReason finish : {FinishReason::kStop, FinishReason::kLength, FinishReason::kContext,
+                                    FinishReason::kStopString, FinishReason::kLoop}) {
     Outcome outcome = AnOutcome();
     outcome.finish = finish;
     ExpectSurvives(WorkerMessage(Outcomes{{outcome}, {}}));

@@ -82,16 +82,15 @@ TEST(CompleteSpec, ModelAndDatasetAreRequired) {
   EXPECT_EQ(CompleteSpec(spec, "").message(), "spec: dataset.path is missing: a file of JSON lines");
 }
 
-TEST(CompleteSpec, SamplingIsRefusedSayingThatGreedyIsTheOnlyDecoding) {
-  for (const char* field :
-       {"temperature: 0.9", "top_k: 40", "top_p: 0.95", "min_p: 0.1", "temperature: -1"}) {
+TEST(CompleteSpec, WhatOnlySamplingUsesIsRefusedWithoutATemperature) {
+  for (const char* field : {"top_k: 40", "top_p: 0.95", "min_p: 0.1"}) {
     EXPECT_THAT(ErrorWith(std::string("decoding: {") + field + "}"),
-                ::testing::HasSubstr("greedy is the only decoding for now"));
+                ::testing::HasSubstr("needs a temperature above 0"));
+    EXPECT_EQ(ErrorWith(std::string("decoding: {temperature: 0.9, ") + field + "}"), "accepted");
   }
-  EXPECT_THAT(ErrorWith("samples: 4"), ::testing::HasSubstr("greedy is the only decoding for now"));
-  EXPECT_THAT(ErrorWith("decoding: {repetition_penalty: 1.1}"),
-              ::testing::HasSubstr("decoding.repetition_penalty"));
-  EXPECT_THAT(ErrorWith("decoding: {stop_strings: [Q]}"), ::testing::HasSubstr("decoding.stop_strings"));
+  EXPECT_THAT(ErrorWith("samples: 4"), ::testing::HasSubstr("greedy decoding gives one answer"));
+  EXPECT_EQ(ErrorWith("samples: 4\ndecoding: {temperature: 0.7}"), "accepted");
+  EXPECT_EQ(ErrorWith("decoding: {repetition_penalty: 1.1, stop_strings: [Q], loop_repeats: 6}"), "accepted");
 }
 
 TEST(CompleteSpec, SamplingFieldsThatChangeNothingAreTakenAndForgotten) {

@@ -39,6 +39,10 @@ TEST(Records, EveryPartOfARunThatChangesItsTextsChangesItsHash) {
   EXPECT_TRUE(differs([](RunRecord& run) { run.decoding.max_new_tokens = 65; }));
   EXPECT_TRUE(differs([](RunRecord& run) { run.decoding.stop_tokens = {7, 2}; }));
   EXPECT_TRUE(differs([](RunRecord& run) { run.seed = 2; }));
+  EXPECT_TRUE(differs([](RunRecord& run) { run.decoding.sampling.temperature = 0.7; }));
+  EXPECT_TRUE(differs([](RunRecord& run) { run.decoding.sampling.repetition_penalty = 1.1; }));
+  EXPECT_TRUE(differs([](RunRecord& run) { run.decoding.stop_strings = {"Q:"}; }));
+  EXPECT_TRUE(differs([](RunRecord& run) { run.decoding.loop_repeats = 6; }));
   EXPECT_FALSE(differs([](RunRecord& run) { run.model_name = "other"; }));
   EXPECT_FALSE(differs([](RunRecord& run) { run.model_path = "other"; }));
 }

@@ -154,6 +154,28 @@ TEST_F(SqliteStoreTest, KeepsWhatItAcknowledgedWhenKilledInTheMiddle) {
   EXPECT_EQ(counted, static_cast<int64_t>(record.done.size()));
 }
 
+TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGainsDecodingRulesAndItsRunsStayWhatTheyWere) {
+  Fill(2);
+  // Back to what the first version wrote.
+  Sql("DROP VIEW v_outcome");
+  for (const char* column : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "stop_strings",
+                             "loop_repeats"}) {
+    Sql(absl::StrCat("ALTER TABLE run DROP COLUMN ", column));
+  }
+  Sql("CREATE VIEW v_outcome AS SELECT 1");
+  Sql("PRAGMA user_version = 1");
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Store> store, Open());
+  ASSERT_OK_AND_ASSIGN(const ExperimentRecord record, store->LoadExperiment(ExperimentId(1)));
+  EXPECT_EQ(record.runs[0].run.ContentHash(), TestRun().ContentHash());
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Reader> reader, Reader::Open(path_));
+  int64_t rows = 0;
+  ASSERT_OK(reader->ForEachRow("SELECT finish FROM v_outcome", {}, [&](const auto&, const auto&) {
+    ++rows;
+    return true;
+  }));
+  EXPECT_EQ(rows, static_cast<int64_t>(record.done.size()));
+}
+
 TEST_F(SqliteStoreTest, RefusesANewerSchemaAndNamesBothVersions) {
   Fill(1);
   Sql("PRAGMA user_version = 99");

@@ -25,6 +25,10 @@ int64_t Sum(const ExperimentRecord& record, int64_t ArmCounters::*field) {
 
 TEST_P(StoreTest, GivesBackAnExperimentAsItWasPlanned) {
   ExperimentPlan plan = GridPlan(3, 4, 2);
+  plan.runs[0].decoding.sampling = {0.7, 40, 0.95, 0.05, 1.1};
+  plan.runs[0].decoding.stop_strings = {"\n\"Q\":", "end"};
+  plan.runs[0].decoding.loop_repeats = 6;
+  plan.runs[0].sampler_version = 1;
   plan.priority = 7;
   plan.mixed_numerics = true;
   const ExperimentRecord record = Create(plan);
