@@ -114,7 +114,11 @@ void Agent::State::Say(WorkerMessage message) {
 }
 
 void Agent::State::On(const FromCoordinator& event) {
-  if (link != Link::kOpen && link != Link::kGreeting) return;
+  // What comes before the greeting was meant for an earlier stream: this Hello has overtaken it, and the
+  // coordinator does not count on it any more.
+  const bool greets =
+      std::holds_alternative<Welcome>(event.message) || std::holds_alternative<Refused>(event.message);
+  if (link != Link::kOpen && !(link == Link::kGreeting && greets)) return;
   std::visit([&](const auto& message) { Hear(message); }, event.message);
 }
 

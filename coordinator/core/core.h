@@ -23,6 +23,9 @@
 // others of their kind on a worker at once (max_suspects / max_suspects^(n-1), at least 1), and
 // alone, with nothing beside them, at the last try.
 //
+// Of a worker that died before it said what it had started, all that it held are suspects; but a cell at
+// its last try is quarantined by such a death only after max_attempts of them.
+//
 // That is so for grants and for what a returning worker holds. Of a worker whose leases expired
 // unheard the same is presumed, for what it is known to have started, and taken back when it is
 // heard again.

@@ -88,12 +88,11 @@ int64_t Core::State::GrantSome(CoreWorker& worker, int64_t limit) {
   return granted;
 }
 
-// At its last try a cell runs alone, so that no neighbour's death is counted against it.
+// At its last try a cell runs alone, so that no neighbour's death is counted against it. What a returning
+// worker has finished, and is about to say again, is leased beside it and does not run.
 bool Core::State::HoldsLastTry(const CoreWorker& worker) const {
-  if (failures.empty() || worker.leased != 1) return false;
-  const std::vector<CellKey> cells = CellsOf(worker);
-  const auto failure = failures.find(cells[0]);
-  return failure != failures.end() && failure->second.attempts >= options.max_attempts - 1;
+  if (failures.empty()) return false;
+  return SuspicionOf(worker).attempts >= options.max_attempts - 1;
 }
 
 Core::State::Suspicion Core::State::SuspicionOf(const CoreWorker& worker) const {

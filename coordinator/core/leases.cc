@@ -123,11 +123,19 @@ std::vector<CellKey> Core::State::Bury(CoreWorker& worker, const std::string& er
   // started anything, and one that is only presumed dead may have left in order.
   std::vector<CellKey> guilty = started;
   for (const CellKey& cell : all) {
-    if (certain && started.empty() && worker.numerics.contains(cell.run)) guilty.push_back(cell);
+    if (certain && started.empty() && worker.numerics.contains(cell.run) && !GivenTheDoubt(cell)) {
+      guilty.push_back(cell);
+    }
   }
   for (const CellKey& cell : guilty) CountFailure(cell, worker.id, error, leased.at(cell).lease);
   ReleaseAll(worker);
   return guilty;
+}
+
+bool Core::State::GivenTheDoubt(const CellKey& cell) {
+  const auto found = failures.find(cell);
+  if (found == failures.end() || found->second.attempts < options.max_attempts - 1) return false;
+  return ++found->second.doubts <= options.max_attempts;
 }
 
 void Core::State::CountFailure(const CellKey& cell, WorkerId worker, const std::string& error,

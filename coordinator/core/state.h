@@ -126,8 +126,9 @@ struct Failure {
   int32_t attempts = 0;
   bool quarantined = false;
   std::string error;
-  WorkerId worker;  // that tried last
-  LeaseId lease;    // under which it failed last, in this epoch: a repeated report counts once
+  WorkerId worker;     // that tried last
+  LeaseId lease;       // under which it failed last, in this epoch: a repeated report counts once
+  int32_t doubts = 0;  // deaths at its last try that were not counted, in this epoch
 };
 
 struct CoreWorker {
@@ -241,6 +242,10 @@ struct Core::State {
   // had started; against all of them when it is certain that it died, its model was loaded and none is
   // known to have been. Those it counted against.
   std::vector<CellKey> Bury(CoreWorker& worker, const std::string& error, bool certain);
+  // A death that would quarantine a cell which is not known to have started is not counted: its worker may
+  // have died before the grant reached it. So for max_attempts deaths: a cell that kills before a word can
+  // leave must not go on for ever.
+  bool GivenTheDoubt(const CellKey& cell);
   // REQUIRES: the cell is leased; its lease of the cell ends.
   void CountFailure(const CellKey& cell, WorkerId worker, const std::string& error, LeaseId lease);
   // The worker lives after all: takes back what was counted against cells for its loss.

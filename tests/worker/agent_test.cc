@@ -225,6 +225,21 @@ TEST_F(AgentTest, ReplaysEveryOutcomeThatIsNotAcknowledgedAfterEachHello) {
   EXPECT_THAT(Said<Hello>().held, IsEmpty());
 }
 
+TEST_F(AgentTest, WhatComesBeforeTheGreetingWasMeantForAnEarlierStream) {
+  Ready();
+  Reopen();
+  Said<Hello>();
+  Granted(18, {C(2, 1)});
+  Hears(Revoke{{C(1, 1)}});
+  EXPECT_EQ(agent_->outstanding(), 2);
+  Welcomed();
+  EXPECT_THAT(Said<Heartbeat>().leases, ElementsAre(LeaseId(17)));
+  Granted(19, {C(2, 1)});
+  EXPECT_EQ(agent_->outstanding(), 3);
+  EXPECT_THAT(Starts(), ElementsAre(C(2, 1)));
+  EXPECT_THAT(Said<Heartbeat>().started, ElementsAre(C(2, 1)));
+}
+
 TEST_F(AgentTest, KeepsComputingWhileNobodyAnswers) {
   Ready();
   Apply(StreamClosed{absl::UnavailableError("gone")});

@@ -175,6 +175,62 @@ TEST_F(CoreSuspect, AtItsLastTryACellRunsAlone) {
   EXPECT_THAT(records_.failures_cleared, ElementsAre(C(1, 1)));
 }
 
+TEST_F(CoreSuspect, ACellAtItsLastTryStaysAloneThoughFinishedNeighboursAreYetToBeSaidAgain) {
+  Add(Sweep(1, 2, 5));
+  ASSERT_THAT(NewWorker(1, 2), ElementsAre(C(1, 1), C(1, 2)));
+  HeldGrant held = HeldAll(1)[0];
+  held.missing = {C(1, 1)};  // the other is finished; its outcome was lost with the stream
+  Restart(2);
+  ExperimentRecord record = Sweep(1, 2, 5);
+  record.failures.push_back({C(1, 1), 2, false, "before", WorkerId(9)});
+  Add(record);
+  Connect(1, {held});
+  Offer(1, 10);
+  EXPECT_THAT(TakeGrants(1), IsEmpty());
+  Finish(1, {C(1, 2)});
+  EXPECT_THAT(TakeAck(1), SizeIs(1));
+  EXPECT_THAT(TakeGrants(1), IsEmpty());
+  Finish(1, {C(1, 1)});
+  EXPECT_THAT(TakeAck(1), SizeIs(1));
+  EXPECT_THAT(TakeGrants(1), SizeIs(8));
+}
+
+TEST_F(CoreSuspect, AWorkerThatDiesBeforeItBeganACellAtItsLastTryDoesNotQuarantineIt) {
+  ExperimentRecord record = Sweep(1, 1, 1);
+  record.failures.push_back({C(1, 1), 2, false, "before", WorkerId(9)});
+  Add(record);
+  const auto die = [this](int64_t worker, bool began) {
+    Connect(worker);
+    Apply(RunReadyReported{WorkerId(worker), RunId(1), NumericsId(7)});
+    Offer(worker, 4);
+    EXPECT_THAT(TakeGrants(worker), ElementsAre(C(1, 1)));
+    if (began) Beat(worker, {C(1, 1)});
+    Apply(WorkerDied{WorkerId(worker)});
+  };
+  // The grant may not have reached them.
+  for (int64_t worker = 1; worker <= 3; ++worker) {
+    die(worker, false);
+    EXPECT_EQ(Status(1).quarantined, 0);
+    EXPECT_THAT(records_.failures, IsEmpty());
+  }
+  die(4, true);
+  EXPECT_EQ(Status(1).quarantined, 1);
+}
+
+TEST_F(CoreSuspect, ACellThatKillsBeforeAWordCanLeaveIsQuarantinedInTheEnd) {
+  Add(Sweep(1, 1, 1));
+  int64_t deaths = 0;
+  while (Status(1).quarantined == 0 && deaths < 20) {
+    const int64_t worker = ++deaths;
+    Connect(worker);
+    Apply(RunReadyReported{WorkerId(worker), RunId(1), NumericsId(7)});
+    Offer(worker, 4);
+    TakeGrants(worker);
+    Apply(WorkerDied{WorkerId(worker)});
+  }
+  EXPECT_EQ(deaths, 6);
+}
+
 // One cell kills every worker that starts it, in a batch of nine others.
 TEST_F(CoreSuspect, OneCellThatKillsIsQuarantinedAndItsNeighboursAreNot) {
   const CellKey poison = C(1, 3);
