@@ -25,10 +25,10 @@
 #include "base/status.h"
 #include "worker/engine/attention.h"
 #include "worker/engine/device.h"
-#include "worker/engine/gemm.h"
 #include "worker/engine/rope.h"
 #include "worker/engine/row_rule.h"
 #include "worker/engine/runner.h"
+#include "worker/engine/torch_libraries.h"
 
 namespace sprint {
 namespace {
@@ -41,9 +41,9 @@ int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 at::ScalarType TorchType(Dtype dtype) { return dtype == Dtype::kF32 ? at::kFloat : at::kBFloat16; }
 
 at::Tensor FromMatrix(const Matrix& m, const at::Device& device) {
-  const at::Tensor host =
-      at::from_blob(const_cast<void*>(m.data.as<void>()), {m.rows, m.cols}, TorchType(m.dtype));
-  return host.to(device, /*non_blocking=*/false, /*copy=*/true);
+  const at::Tensor host = at::empty({m.rows, m.cols}, at::kFloat);
+  for (int64_t row = 0; row < m.rows; ++row) LoadRow(m, row, host.data_ptr<float>() + row * m.cols);
+  return host.to(device, TorchType(m.dtype));
 }
 at::Tensor FromVector(const std::vector<float>& v, const at::Device& device) {
   if (v.empty()) return at::Tensor();

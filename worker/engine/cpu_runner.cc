@@ -1,4 +1,4 @@
-// The step on the CPU: libtorch's GEMM with our own kernels around it.
+// The step on the CPU, in kernels of our own.
 #include <algorithm>
 #include <exception>
 #include <optional>
@@ -33,7 +33,8 @@ class CpuRunner : public Runner {
       : config_(config),
         options_(options),
         weights_(std::move(weights)),
-        gemm_(options.threads),
+        pool_(options.threads),
+        gemm_(pool_),
         rope_(config.rope, config.head_dim),
         scratch_(static_cast<size_t>(options.threads)) {
     shape_.kv_heads = config.kv_heads;
@@ -52,7 +53,7 @@ class CpuRunner : public Runner {
   int64_t ActivationBytes() const override {
     int64_t bytes = 0;
     for (const AlignedBuffer* buffer :
-         {&residual_, &normed_, &qkv_, &q_, &attended_, &delta_, &gate_up_, &act_, &head_in_, &logits_}) {
+         {&residual_, &normed_, &qkv_, &attended_, &delta_, &gate_up_, &act_, &head_in_, &logits_}) {
       bytes += buffer->bytes();
     }
     return bytes;
@@ -66,9 +67,8 @@ class CpuRunner : public Runner {
   void RestoreOutputProjection() override { zeroed_.reset(); }
   int64_t gemm_calls() const override { return gemm_.calls(); }
   std::string Describe() const override {
-    return absl::StrCat("cpu ", kernels::Target(), ", ", DescribeTorchLibraries(), ", ",
-                        DtypeName(std::is_same_v<T, float> ? Dtype::kF32 : Dtype::kBF16), ", threads ",
-                        options_.threads, ", ", gemm_.Describe());
+    constexpr Dtype kDtype = std::is_same_v<T, float> ? Dtype::kF32 : Dtype::kBF16;
+    return absl::StrCat("cpu ", kernels::Target(), ", ", DtypeName(kDtype), ", ", DescribeGemm(kDtype));
   }
 
  private:
@@ -79,7 +79,7 @@ class CpuRunner : public Runner {
   // body(row) for each row, in tasks of a size that suits rows of `width` elements.
   template <typename Body>
   void ForRows(int64_t rows, int64_t width, const Body& body) {
-    ParallelFor(options_.threads, rows, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
+    pool_.For(rows, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) body(row);
     });
   }
@@ -99,12 +99,13 @@ class CpuRunner : public Runner {
   void KeepHidden(const StepBatch& batch, bool normed, StepOutput* output);
   void Capture(int32_t boundary, const StepBatch& batch);
   void Head(const StepBatch& batch, StepOutput* output);
-  void SampleRow(const RowSampler& sampler, int64_t row, const T* logits, const kernels::Best& best,
+  void SampleRow(const RowSampler& sampler, int64_t row, const float* logits, const kernels::Best& best,
                  StepOutput* output);
 
   const ModelConfig& config_;
   const RunnerOptions options_;
   const LoadedWeights weights_;
+  ThreadPool pool_;
   Gemm gemm_;
   RopeTable rope_;
   AttentionShape shape_;
@@ -119,39 +120,28 @@ class CpuRunner : public Runner {
 
   AlignedBuffer residual_;        // f32 [rows, hidden]
   AlignedBuffer normed_;          // T [rows, hidden]
-  AlignedBuffer qkv_;             // T [rows, q + 2 kv]
-  AlignedBuffer q_;               // f32 [rows, q], rotated
+  AlignedBuffer qkv_;             // f32 [rows, q + 2 kv]; q is rotated in place
   AlignedBuffer attended_;        // T [rows, q]
-  AlignedBuffer delta_;           // T [rows, hidden]
-  AlignedBuffer gate_up_;         // T [rows, 2 intermediate]
+  AlignedBuffer delta_;           // f32 [rows, hidden]
+  AlignedBuffer gate_up_;         // f32 [rows, 2 intermediate]
   AlignedBuffer act_;             // T [rows, intermediate]
   AlignedBuffer head_in_;         // T [logit rows, hidden]
-  AlignedBuffer logits_;          // T [logit rows, vocab]
+  AlignedBuffer logits_;          // f32 [logit rows, vocab]
   std::vector<AlignedBuffer> k_;  // per layer: T [blocks, shape_.block()]
   std::vector<AlignedBuffer> v_;
 };
 
 template <typename T>
 absl::Status CpuRunner<T>::Prepare() {
-  const LayerWeights& first = weights_.layers.front();
-  for (const Matrix* matrix : {&first.qkv, &first.o, &first.gate_up, &first.down}) {
-    SPRINT_RETURN_IF_ERROR(gemm_.Measure(*matrix, options_.max_rows));
-  }
-  SPRINT_RETURN_IF_ERROR(gemm_.Measure(weights_.head(), options_.max_logit_rows));
-  const int64_t rows = gemm_.PaddedRows(options_.max_rows);
-  const int64_t logit_rows = gemm_.PaddedRows(options_.max_logit_rows);
+  const int64_t rows = options_.max_rows;
+  const int64_t logit_rows = options_.max_logit_rows;
   const int64_t size = sizeof(T);
   const std::pair<AlignedBuffer*, int64_t> buffers[] = {
-      {&residual_, rows * config_.hidden * 4},
-      {&normed_, rows * config_.hidden * size},
-      {&qkv_, rows * (q_dim_ + 2 * kv_dim_) * size},
-      {&q_, rows * q_dim_ * 4},
-      {&attended_, rows * q_dim_ * size},
-      {&delta_, rows * config_.hidden * size},
-      {&gate_up_, rows * 2 * config_.intermediate * size},
-      {&act_, rows * config_.intermediate * size},
-      {&head_in_, logit_rows * config_.hidden * size},
-      {&logits_, logit_rows * config_.vocab * size},
+      {&residual_, rows * config_.hidden * 4},     {&normed_, rows * config_.hidden * size},
+      {&qkv_, rows * (q_dim_ + 2 * kv_dim_) * 4},  {&attended_, rows * q_dim_ * size},
+      {&delta_, rows * config_.hidden * 4},        {&gate_up_, rows * 2 * config_.intermediate * 4},
+      {&act_, rows * config_.intermediate * size}, {&head_in_, logit_rows * config_.hidden * size},
+      {&logits_, logit_rows * config_.vocab * 4},
   };
   for (const auto& [buffer, bytes] : buffers) {
     SPRINT_ASSIGN_OR_RETURN(*buffer, AlignedBuffer::Create(bytes));
@@ -188,12 +178,8 @@ absl::Status CpuRunner<T>::CopyKv(absl::Span<const int32_t> from, absl::Span<con
 template <typename T>
 absl::Status CpuRunner<T>::ZeroOutputColumns(int32_t layer, int64_t first, int64_t last) {
   const Matrix& o = weights_.layers[static_cast<size_t>(layer)].o;
-  SPRINT_ASSIGN_OR_RETURN(Matrix copy, NewMatrix(o.rows, o.cols, o.dtype));
-  std::copy_n(o.data.template as<T>(), o.rows * o.cols, copy.data.template as<T>());
-  for (int64_t row = 0; row < o.rows; ++row) {
-    std::fill(copy.data.template as<T>() + row * o.cols + first,
-              copy.data.template as<T>() + row * o.cols + last, T{});
-  }
+  SPRINT_ASSIGN_OR_RETURN(Matrix copy, CopyMatrix(o));
+  ZeroColumns(first, last, copy);
   zeroed_.emplace(Zeroed{layer, std::move(copy)});
   return absl::OkStatus();
 }
@@ -202,7 +188,6 @@ template <typename T>
 absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
   *output = StepOutput{};
   if (batch.rows() == 0) return absl::OkStatus();
-  SetTorchThreads(options_.threads);
   try {
     positions_.clear();
     owners_.clear();
@@ -225,8 +210,7 @@ absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
     if (batch.want_hidden) KeepHidden(batch, /*normed=*/true, output);
     Head(batch, output);
   } catch (const std::exception& e) {
-    return absl::InternalError(
-        absl::StrCat("libtorch failed in a step of ", batch.rows(), " tokens: ", e.what()));
+    return absl::InternalError(absl::StrCat("a step of ", batch.rows(), " tokens failed: ", e.what()));
   }
   return absl::OkStatus();
 }
@@ -234,13 +218,7 @@ absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
 template <typename T>
 void CpuRunner<T>::Embed(const StepBatch& batch) {
   ForRows(batch.rows(), config_.hidden, [&](int64_t row) {
-    const T* from =
-        weights_.embedding.data.template as<T>() + batch.tokens[static_cast<size_t>(row)] * config_.hidden;
-    if constexpr (std::is_same_v<T, float>) {
-      std::copy_n(from, config_.hidden, Residual(row));
-    } else {
-      kernels::Bf16ToF32(from, config_.hidden, Residual(row));
-    }
+    LoadRow(weights_.embedding, batch.tokens[static_cast<size_t>(row)], Residual(row));
   });
 }
 
@@ -267,7 +245,7 @@ void CpuRunner<T>::Norm(const std::vector<float>& weight, int64_t first, int64_t
 template <typename T>
 void CpuRunner<T>::AddAndNorm(const std::vector<float>& bias, const std::vector<float>& norm, int64_t rows) {
   ForRows(rows, 2 * config_.hidden, [&](int64_t row) {
-    kernels::AddRow(delta_.as<T>() + row * config_.hidden, bias.empty() ? nullptr : bias.data(),
+    kernels::AddRow(delta_.as<float>() + row * config_.hidden, bias.empty() ? nullptr : bias.data(),
                     config_.hidden, Residual(row));
     kernels::RmsNorm(Residual(row), norm.data(), static_cast<float>(config_.rms_norm_eps), config_.hidden,
                      normed_.as<T>() + row * config_.hidden);
@@ -278,12 +256,12 @@ template <typename T>
 void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
   const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
   const int64_t rows = active_;
-  gemm_.Multiply(weights.qkv, normed_.as<void>(), rows, qkv_.as<void>());
+  gemm_.Multiply(weights.qkv, normed_.as<T>(), rows, qkv_.as<float>());
   ProjectHeads(layer);
   Attention(layer, batch);
   Gate(layer, batch);
   const Matrix& o = zeroed_ && zeroed_->layer == layer ? zeroed_->o : weights.o;
-  gemm_.Multiply(o, attended_.as<void>(), rows, delta_.as<void>());
+  gemm_.Multiply(o, attended_.as<T>(), rows, delta_.as<float>());
   AddAndNorm(weights.o_bias, weights.mlp_norm, rows);
   Mlp(weights, rows);
   const bool last = layer + 1 == config_.layers;
@@ -302,7 +280,7 @@ void CpuRunner<T>::ProjectHeads(int32_t layer) {
   const auto project = [&](int64_t row, float* head) {
     const int64_t position = positions_[static_cast<size_t>(row)];
     const int32_t block = owners_[static_cast<size_t>(row)]->blocks[position / kBlockTokens];
-    const T* in = qkv_.as<T>() + row * width;
+    float* in = qkv_.as<float>() + row * width;
     kernels::HeadTransform transform;
     transform.head_dim = dim;
     transform.eps = static_cast<float>(config_.rms_norm_eps);
@@ -314,24 +292,24 @@ void CpuRunner<T>::ProjectHeads(int32_t layer) {
     };
     transform.norm_weight = weights.q_norm.empty() ? nullptr : weights.q_norm.data();
     for (int64_t h = 0; h < config_.heads; ++h) {
-      const T* from = at(h * dim);
-      kernels::TransformHead(from, transform, q_.as<float>() + row * q_dim_ + h * dim);
+      float* q = at(h * dim);
+      kernels::TransformHead(q, transform, q);
     }
     transform.norm_weight = weights.k_norm.empty() ? nullptr : weights.k_norm.data();
     for (int64_t h = 0; h < config_.kv_heads; ++h) {
-      const T* from = at(q_dim_ + h * dim);
+      const float* from = at(q_dim_ + h * dim);
       kernels::TransformHead(from, transform, head);
       StoreKey(shape_, head, position, h, block, k);
     }
     transform.norm_weight = nullptr;
     transform.cos = transform.sin = nullptr;
     for (int64_t h = 0; h < config_.kv_heads; ++h) {
-      const T* from = at(q_dim_ + kv_dim_ + h * dim);
+      const float* from = at(q_dim_ + kv_dim_ + h * dim);
       kernels::TransformHead(from, transform, head);
       StoreValue(shape_, head, position, h, block, v);
     }
   };
-  ParallelFor(options_.threads, active_, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
+  pool_.For(active_, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
     std::vector<float> head(static_cast<size_t>(dim));
     for (int64_t row = begin; row < end; ++row) project(row, head.data());
   });
@@ -350,11 +328,12 @@ void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
       tile.blocks = sequence.blocks;
       tile.k = k_[static_cast<size_t>(layer)].template as<T>();
       tile.v = v_[static_cast<size_t>(layer)].template as<T>();
-      tile.q_stride = tile.out_stride = q_dim_;
+      tile.q_stride = q_dim_ + 2 * kv_dim_;
+      tile.out_stride = q_dim_;
       for (int64_t h = 0; h < config_.kv_heads; ++h) {
-        const int64_t at = (sequence.first_row + row) * q_dim_ + h * shape_.group * config_.head_dim;
-        tile.q = q_.as<float>() + at;
-        tile.out = attended_.as<T>() + at;
+        const int64_t head = h * shape_.group * config_.head_dim;
+        tile.q = qkv_.as<float>() + (sequence.first_row + row) * tile.q_stride + head;
+        tile.out = attended_.as<T>() + (sequence.first_row + row) * q_dim_ + head;
         tile.kv_head = h;
         tiles.push_back(tile);
       }
@@ -363,11 +342,10 @@ void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
   // A tile of a short sequence is little work: several to a task.
   const int64_t chunk =
       std::max<int64_t>(1, std::min<int64_t>(8, static_cast<int64_t>(tiles.size()) / (4 * options_.threads)));
-  ParallelFor(options_.threads, static_cast<int64_t>(tiles.size()), chunk,
-              [&](int64_t begin, int64_t end, int thread) {
-                for (int64_t i = begin; i < end; ++i)
-                  Attend(shape_, tiles[static_cast<size_t>(i)], scratch_[static_cast<size_t>(thread)]);
-              });
+  pool_.For(static_cast<int64_t>(tiles.size()), chunk, [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t i = begin; i < end; ++i)
+      Attend(shape_, tiles[static_cast<size_t>(i)], scratch_[static_cast<size_t>(thread)]);
+  });
 }
 
 template <typename T>
@@ -386,11 +364,12 @@ void CpuRunner<T>::Gate(int32_t layer, const StepBatch& batch) {
 
 template <typename T>
 void CpuRunner<T>::Mlp(const LayerWeights& layer, int64_t rows) {
-  gemm_.Multiply(layer.gate_up, normed_.as<void>(), rows, gate_up_.as<void>());
+  gemm_.Multiply(layer.gate_up, normed_.as<T>(), rows, gate_up_.as<float>());
   const int64_t n = config_.intermediate;
-  ForRows(rows, 4 * n,
-          [&](int64_t row) { kernels::SiluMul(gate_up_.as<T>() + row * 2 * n, n, act_.as<T>() + row * n); });
-  gemm_.Multiply(layer.down, act_.as<void>(), rows, delta_.as<void>());
+  ForRows(rows, 4 * n, [&](int64_t row) {
+    kernels::SiluMul(gate_up_.as<float>() + row * 2 * n, n, act_.as<T>() + row * n);
+  });
+  gemm_.Multiply(layer.down, act_.as<T>(), rows, delta_.as<float>());
 }
 
 template <typename T>
@@ -424,21 +403,12 @@ void CpuRunner<T>::Capture(int32_t boundary, const StepBatch& batch) {
 }
 
 template <typename T>
-void CpuRunner<T>::SampleRow(const RowSampler& sampler, int64_t row, const T* logits,
+void CpuRunner<T>::SampleRow(const RowSampler& sampler, int64_t row, const float* logits,
                              const kernels::Best& best, StepOutput* output) {
   const auto n = static_cast<size_t>(config_.vocab);
-  std::vector<float> copy;
-  const float* values = nullptr;
-  if constexpr (std::is_same_v<T, float>) {
-    values = logits;
-  } else {
-    copy.resize(n);
-    kernels::Bf16ToF32(logits, config_.vocab, copy.data());
-    values = copy.data();
-  }
-  const int32_t token = sampler.Sample(row, absl::MakeConstSpan(values, n));
+  const int32_t token = sampler.Sample(row, absl::MakeConstSpan(logits, n));
   output->next[static_cast<size_t>(row)] = token;
-  output->logprobs[static_cast<size_t>(row)] = best.logprob + (values[token] - values[best.index]);
+  output->logprobs[static_cast<size_t>(row)] = best.logprob + (logits[token] - logits[best.index]);
 }
 
 template <typename T>
@@ -453,9 +423,9 @@ void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
       std::copy_n(normed_.as<T>() + batch.logit_rows[static_cast<size_t>(first + i)] * config_.hidden,
                   config_.hidden, head_in_.as<T>() + i * config_.hidden);
     }
-    gemm_.Multiply(weights_.head(), head_in_.as<void>(), rows, logits_.as<void>());
+    gemm_.Multiply(weights_.head(), head_in_.as<T>(), rows, logits_.as<float>());
     ForRows(rows, 4 * static_cast<int64_t>(config_.vocab), [&](int64_t i) {
-      const T* logits = logits_.as<T>() + i * config_.vocab;
+      const float* logits = logits_.as<float>() + i * config_.vocab;
       const kernels::Best best = kernels::ArgmaxLogSoftmax(logits, config_.vocab);
       output->next[static_cast<size_t>(first + i)] = static_cast<int32_t>(best.index);
       output->logprobs[static_cast<size_t>(first + i)] = best.logprob;
@@ -463,12 +433,7 @@ void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
         SampleRow(*batch.sampler, first + i, logits, best, output);
       }
       if (!batch.want_logits) return;
-      float* out = output->logits.data() + (first + i) * config_.vocab;
-      if constexpr (std::is_same_v<T, float>) {
-        std::copy_n(logits, config_.vocab, out);
-      } else {
-        kernels::Bf16ToF32(logits, config_.vocab, out);
-      }
+      std::copy_n(logits, config_.vocab, output->logits.data() + (first + i) * config_.vocab);
     });
   }
 }

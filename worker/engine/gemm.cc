@@ -1,146 +1,192 @@
 #include "worker/engine/gemm.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/mm.h>
-#include <c10/core/InferenceMode.h>
-
 #include <algorithm>
-#include <exception>
-#include <map>
-#include <tuple>
-#include <utility>
+#include <bit>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "base/hash.h"
-#include "base/rng.h"
-#include "base/status.h"
-#include "worker/engine/kernels.h"
-#include "worker/engine/row_rule.h"
+#include "hwy/cache_control.h"
+#include "worker/engine/simd_targets.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "worker/engine/gemm.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "worker/engine/gemm_part.h"
+#include "worker/engine/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
 namespace sprint {
-namespace {
+namespace HWY_NAMESPACE {
 
-// Rows of the probe that go into the description's hash.
-constexpr int64_t kHashedRows = 4;
+// Two vectors of sums a row, the vectors of weights and one of x must fit the registers: 32 of
+// them with AVX-512, 16 below.
+constexpr int kTileRows = HWY_MAX_BYTES >= 64 ? 12 : 6;
 
-at::ScalarType TorchType(Dtype dtype) { return dtype == Dtype::kF32 ? at::kFloat : at::kBFloat16; }
-
-// Values like activations after a norm: uniform in (-2, 2), the same on every machine.
-absl::StatusOr<Matrix> ProbeInput(int64_t rows, int64_t cols, Dtype dtype) {
-  SPRINT_ASSIGN_OR_RETURN(Matrix x, NewMatrix(rows, cols, dtype));
-  CounterRng rng(/*seed=*/1, /*stream=*/static_cast<uint64_t>(cols));
-  for (int64_t i = 0; i < rows * cols; ++i) {
-    const float value = static_cast<float>(rng.NextUint64() >> 40) * 0x1p-22f - 2.0f;
-    if (dtype == Dtype::kF32) {
-      x.data.as<float>()[i] = value;
-    } else {
-      kernels::F32ToBf16(&value, 1, x.data.as<Bf16>() + i);
+// Adds x[k] times the weights of input k; f32.
+template <int R>
+HWY_INLINE void AddInputs(const float* x, int64_t stride, const float* w, int64_t inputs, VecF (&a)[R],
+                          VecF (&b)[R]) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t k = 0; k < inputs; ++k, w += kPanelRows) {
+    const VecF wa = hn::LoadU(d, w);
+    const VecF wb = hn::LoadU(d, w + lanes);
+    hwy::Prefetch(w + 16 * kPanelRows);
+    hwy::Prefetch(w + 16 * kPanelRows + lanes);
+    HWY_UNROLL(16)
+    for (int i = 0; i < R; ++i) {
+      const VecF v = hn::Set(d, x[i * stride + k]);
+      a[i] = hn::MulAdd(v, wa, a[i]);
+      b[i] = hn::MulAdd(v, wb, b[i]);
     }
   }
-  return x;
+}
+
+HWY_INLINE float Widen(Bf16 v) { return std::bit_cast<float>(static_cast<uint32_t>(v.bits) << 16); }
+
+// The same for bf16, whose panels hold pairs of inputs: the even one in the lower half of a lane.
+template <int R>
+HWY_INLINE void AddInputs(const Bf16* x, int64_t stride, const Bf16* w, int64_t inputs, VecF (&a)[R],
+                          VecF (&b)[R]) {
+  const F32 d;
+  const hn::Rebind<uint32_t, F32> du;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto upper = hn::Set(du, 0xffff0000u);
+  for (int64_t k = 0; k < inputs; k += 2, w += 2 * kPanelRows) {
+    const auto pa = hn::LoadU(du, reinterpret_cast<const uint32_t*>(w));
+    const auto pb = hn::LoadU(du, reinterpret_cast<const uint32_t*>(w + 2 * lanes));
+    const VecF wa = hn::BitCast(d, hn::ShiftLeft<16>(pa));
+    const VecF wb = hn::BitCast(d, hn::ShiftLeft<16>(pb));
+    HWY_UNROLL(16)
+    for (int i = 0; i < R; ++i) {
+      const VecF v = hn::Set(d, Widen(x[i * stride + k]));
+      a[i] = hn::MulAdd(v, wa, a[i]);
+      b[i] = hn::MulAdd(v, wb, b[i]);
+    }
+    if (k + 1 == inputs) return;
+    const VecF odd_a = hn::BitCast(d, hn::And(pa, upper));
+    const VecF odd_b = hn::BitCast(d, hn::And(pb, upper));
+    HWY_UNROLL(16)
+    for (int i = 0; i < R; ++i) {
+      const VecF v = hn::Set(d, Widen(x[i * stride + k + 1]));
+      a[i] = hn::MulAdd(v, odd_a, a[i]);
+      b[i] = hn::MulAdd(v, odd_b, b[i]);
+    }
+  }
+}
+
+// R rows against two vectors' columns of a panel at a time.
+template <int R, typename T>
+HWY_INLINE void Tile(const T* x, int64_t x_stride, const T* w, int64_t inputs, bool resume, float* y,
+                     int64_t y_stride) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  constexpr int64_t kPair = 4 / static_cast<int64_t>(sizeof(T));
+  for (int64_t c = 0; c < kPanelRows; c += 2 * lanes) {
+    VecF a[R];
+    VecF b[R];
+    for (int i = 0; i < R; ++i) {
+      a[i] = resume ? hn::LoadU(d, y + i * y_stride + c) : hn::Zero(d);
+      b[i] = resume ? hn::LoadU(d, y + i * y_stride + c + lanes) : hn::Zero(d);
+    }
+    AddInputs<R>(x, x_stride, w + c * kPair, inputs, a, b);
+    for (int i = 0; i < R; ++i) {
+      hn::StoreU(a[i], d, y + i * y_stride + c);
+      hn::StoreU(b[i], d, y + i * y_stride + c + lanes);
+    }
+  }
+}
+
+template <int R, typename T>
+HWY_INLINE void TileOf(int64_t rows, const T* x, int64_t x_stride, const T* w, int64_t inputs, bool resume,
+                       float* y, int64_t y_stride) {
+  if (rows == R) {
+    Tile<R>(x, x_stride, w, inputs, resume, y, y_stride);
+  } else if constexpr (R > 1) {
+    TileOf<R - 1>(rows, x, x_stride, w, inputs, resume, y, y_stride);
+  }
+}
+
+template <typename T>
+struct AnyTile {
+  int64_t x_stride;
+  HWY_ATTR void operator()(int64_t rows, const T* x, const T* w, int64_t inputs, bool resume, float* y,
+                           int64_t y_stride) const {
+    TileOf<kTileRows>(rows, x, x_stride, w, inputs, resume, y, y_stride);
+  }
+};
+
+void PartF32(const gemm::Part<float>& part) { gemm::RunPart(part, kTileRows, AnyTile<float>{part.inputs}); }
+void PartBf16(const gemm::Part<Bf16>& part) { gemm::RunPart(part, kTileRows, AnyTile<Bf16>{part.inputs}); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sprint
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sprint {
+
+HWY_EXPORT(PartF32);
+HWY_EXPORT(PartBf16);
+void gemm::MultiplyPortable(const Part<float>& part) { HWY_DYNAMIC_DISPATCH(PartF32)(part); }
+void gemm::MultiplyPortable(const Part<Bf16>& part) { HWY_DYNAMIC_DISPATCH(PartBf16)(part); }
+
+namespace {
+
+// Work worth handing to a thread, in multiplications.
+constexpr int64_t kLeastWork = 1 << 19;
+
+void Compute(const gemm::Part<float>& part) { gemm::MultiplyPortable(part); }
+void Compute(const gemm::Part<Bf16>& part) {
+  gemm::HasAvx512Bf16() ? gemm::MultiplyAvx512Bf16(part) : gemm::MultiplyPortable(part);
+}
+
+// Threads take panels; when there are few of them, each is cut into spans of rows as well.
+template <typename T>
+void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, float* y) {
+  const int64_t panels = w.panels();
+  const int64_t wanted = 4 * pool.threads();
+  const int64_t most = (rows + 2 * gemm::kMaxTileRows - 1) / (2 * gemm::kMaxTileRows);
+  const int64_t spans = pool.threads() == 1 ? 1 : std::clamp<int64_t>(wanted / panels, 1, most);
+  const int64_t span = (rows + spans - 1) / spans;
+  const int64_t work = kPanelRows * w.cols * span;
+  const int64_t chunk = std::clamp<int64_t>(kLeastWork / work, 1, std::max<int64_t>(1, panels / wanted));
+  const int64_t groups = (panels + chunk - 1) / chunk;
+  pool.For(groups * spans, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t panel = i / spans * chunk;
+      const int64_t row = i % spans * span;
+      gemm::Part<T> part;
+      part.rows = std::min(span, rows - row);
+      if (part.rows <= 0) continue;
+      part.x = x + row * w.cols;
+      part.w = w.data.as<T>() + panel * w.panel();
+      part.inputs = w.cols;
+      part.first_output = panel * kPanelRows;
+      part.last_output = std::min(w.rows, (panel + chunk) * kPanelRows);
+      part.y = y + row * w.rows;
+      part.outputs = w.rows;
+      Compute(part);
+    }
+  });
 }
 
 }  // namespace
 
-struct Gemm::Impl {
-  int threads;
-  // By (in, out), so that the description is in a fixed order.
-  std::map<std::pair<int64_t, int64_t>, RowRule> rules;
-  std::vector<std::string> probes;
-  // Making a tensor costs more than a small product: each view of a buffer is made once.
-  absl::flat_hash_map<std::tuple<const void*, int64_t, int64_t>, at::Tensor> views;
-  absl::flat_hash_map<const void*, at::Tensor> transposed;
-
-  const at::Tensor& View(void* data, int64_t rows, int64_t cols, Dtype dtype) {
-    at::Tensor& view = views[{data, rows, cols}];
-    if (!view.defined()) view = at::from_blob(data, {rows, cols}, TorchType(dtype));
-    return view;
-  }
-  const at::Tensor& Transposed(const Matrix& w) {
-    at::Tensor& view = transposed[w.data.as<void>()];
-    if (!view.defined()) {
-      view = at::from_blob(const_cast<void*>(w.data.as<void>()), {w.rows, w.cols}, TorchType(w.dtype)).t();
-    }
-    return view;
-  }
-};
-
-void SetTorchThreads(int threads) {
-  thread_local int current = 0;
-  if (current == threads) return;
-  at::set_num_threads(threads);
-  current = threads;
+void Gemm::Multiply(const Matrix& w, const float* x, int64_t rows, float* y) {
+  ++calls_;
+  MultiplyParts(pool_, w, x, rows, y);
 }
 
-Gemm::Gemm(int threads) : impl_(std::make_unique<Impl>()) {
-  impl_->threads = threads;
-  SetTorchThreads(threads);
-}
-Gemm::~Gemm() = default;
-
-absl::Status Gemm::Measure(const Matrix& weights, int64_t max_rows) {
-  RowRule& rule = impl_->rules[{weights.cols, weights.rows}];
-  if (!rule.classes.empty()) return absl::OkStatus();
-  try {
-    const c10::InferenceMode guard;
-    SPRINT_ASSIGN_OR_RETURN(const Matrix x, ProbeInput(ProbeRows(max_rows), weights.cols, weights.dtype));
-    const int64_t bytes = DtypeBytes(weights.dtype);
-    const at::Tensor w = Impl{}.Transposed(weights);
-    const auto multiply = [&](const void* in, int64_t rows, void* out) {
-      const at::Tensor x_view =
-          at::from_blob(const_cast<void*>(in), {rows, weights.cols}, TorchType(weights.dtype));
-      at::Tensor y_view = at::from_blob(out, {rows, weights.rows}, TorchType(weights.dtype));
-      at::mm_out(y_view, x_view, w);
-    };
-    rule = MeasureRowRule(multiply, max_rows, x.data.as<void>(), weights.cols * bytes, weights.rows * bytes);
-    const int64_t probed = std::max(kHashedRows, rule.classes.front());
-    const int64_t computed = rule.Next(probed).computed;
-    std::vector<char> y(static_cast<size_t>(computed * weights.rows * bytes));
-    multiply(x.data.as<void>(), computed, y.data());
-    const size_t hashed = static_cast<size_t>(std::min(kHashedRows, computed) * weights.rows * bytes);
-    impl_->probes.push_back(Sha256(absl::string_view(y.data(), hashed)).Hex());
-  } catch (const std::exception& e) {
-    return absl::InternalError(absl::StrCat("libtorch failed on a matrix product: ", e.what()));
-  }
-  return absl::OkStatus();
+void Gemm::Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y) {
+  ++calls_;
+  MultiplyParts(pool_, w, x, rows, y);
 }
 
-int64_t Gemm::PaddedRows(int64_t rows) const {
-  int64_t padded = rows;
-  for (const auto& [shape, rule] : impl_->rules) padded = std::max(padded, rule.PaddedRows(rows));
-  return padded;
-}
-
-void Gemm::Multiply(const Matrix& weights, void* x, int64_t rows, void* y) {
-  const c10::InferenceMode guard;
-  const RowRule& rule = impl_->rules.at({weights.cols, weights.rows});
-  const int64_t bytes = DtypeBytes(weights.dtype);
-  const at::Tensor& w = impl_->Transposed(weights);
-  for (int64_t row = 0; row < rows;) {
-    const RowRule::Call call = rule.Next(rows - row);
-    char* in = static_cast<char*>(x) + row * weights.cols * bytes;
-    char* out = static_cast<char*>(y) + row * weights.rows * bytes;
-    std::fill(in + call.used * weights.cols * bytes, in + call.computed * weights.cols * bytes, 0);
-    // Looked up first: a second look-up may move what the first one refers to.
-    at::Tensor result = impl_->View(out, call.computed, weights.rows, weights.dtype);
-    at::mm_out(result, impl_->View(in, call.computed, weights.cols, weights.dtype), w);
-    ++calls_;
-    row += call.used;
-  }
-}
-
-std::string Gemm::Describe() const {
-  std::vector<std::string> rules;
-  for (const auto& [shape, rule] : impl_->rules) {
-    rules.push_back(absl::StrCat(shape.first, "x", shape.second, ":", rule.Describe()));
-  }
-  Hasher hasher("gemm-probe/1");
-  for (const std::string& probe : impl_->probes) hasher.Add("probe", probe);
-  return absl::StrCat("rows ", absl::StrJoin(rules, " "), ", probe ", hasher.Finish().Short());
+std::string DescribeGemm(Dtype dtype) {
+  const bool dot = dtype == Dtype::kBF16 && gemm::HasAvx512Bf16();
+  return absl::StrCat("gemm ", dot ? "AVX512_BF16" : kernels::Target());
 }
 
 }  // namespace sprint
+#endif  // HWY_ONCE

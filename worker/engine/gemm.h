@@ -1,50 +1,72 @@
-// y = x W^T on the CPU through libtorch's GEMM (OpenBLAS or MKL for f32, oneDNN for bf16), with row
-// counts chosen so that a row's bits do not depend on what shares the call. Torch stays in the .cc.
+// y = x W^T on the CPU: f32, or bf16 operands with f32 sums.
+//
+// Promise: an element of y is one sum over the inputs in the order of the file, in one accumulator.
+// It is a function of its row of x, its row of W and the instruction set alone: how many rows share
+// the call, their place, blocking and threads do not enter.
+//
+// Method: W lies in panels (matrix.h). A tile of some rows of x against one panel keeps its sums in
+// registers while it runs down the panel, which stays in the cache for the tiles of the other rows
+// (the register and cache blocking of Goto & van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication", 2008). Sums of long rows are kept in y between two parts, so that the
+// order does not change.
 #ifndef SPRINT_WORKER_ENGINE_GEMM_H_
 #define SPRINT_WORKER_ENGINE_GEMM_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
-#include "absl/status/status.h"
-#include "worker/engine/weights_loader.h"
+#include "worker/engine/kernels.h"
+#include "worker/engine/matrix.h"
+#include "worker/engine/parallel.h"
 
 namespace sprint {
 
-// Sets libtorch's thread count, for the calling thread too: OpenMP keeps it per thread. Cheap.
-void SetTorchThreads(int threads);
-
-// Not thread-safe. Buffers passed to it keep their address for its life.
+// Not thread-safe.
 class Gemm {
  public:
-  explicit Gemm(int threads);
-  ~Gemm();
+  // `pool` must outlive it.
+  explicit Gemm(ThreadPool& pool) : pool_(pool) {}
 
-  // Measures the row rule for the shape of `weights`, for calls of up to `max_rows` rows, unless
-  // that shape was measured before. INTERNAL when libtorch fails.
-  absl::Status Measure(const Matrix& weights, int64_t max_rows);
-  // Rows of room that buffers need for `rows` rows, over all measured shapes.
-  int64_t PaddedRows(int64_t rows) const;
-  // y[0, rows) = x[0, rows) W^T, dense, in the weights' dtype; the padding's rows of x are zeroed,
-  // those of y overwritten. REQUIRES: the shape was measured, rows within its limit. Throws what
-  // libtorch throws.
-  void Multiply(const Matrix& weights, void* x, int64_t rows, void* y);
+  // y[rows, w.rows] = x[rows, w.cols] W^T, all dense.
+  // REQUIRES: w of x's dtype.
+  void Multiply(const Matrix& w, const float* x, int64_t rows, float* y);
+  void Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y);
 
   int64_t calls() const { return calls_; }
-  // "576x960:8+ 576x576:8+ …, probe 3fa9c2…": rules by shape (in x out), and a hash over the bits of
-  // the measured products, so that two machines with one description agree on more than names.
-  std::string Describe() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  ThreadPool& pool_;
   int64_t calls_ = 0;
 };
 
-// "libtorch 1.13.1, OpenBLAS 0.3.21 SkylakeX" or "libtorch 2.13.0, MKL …, oneDNN …".
-std::string DescribeTorchLibraries();
+// "gemm AVX3" or "gemm AVX512_BF16": the instructions that decide the bits of a product. With
+// AVX512_BF16 two products are added at a time and subnormal values count as zero; without, products of
+// bf16 are exact in f32 and added one by one.
+std::string DescribeGemm(Dtype dtype);
 
+namespace gemm {
+
+// Part of a product, for one thread.
+template <typename T>
+struct Part {
+  const T* x = nullptr;  // [rows, inputs]
+  int64_t rows = 0;
+  const T* w = nullptr;  // the first of the panels
+  int64_t inputs = 0;
+  int64_t first_output = 0;  // of the first panel
+  int64_t last_output = 0;   // end of the outputs to compute
+  float* y = nullptr;        // [rows, outputs]
+  int64_t outputs = 0;
+};
+
+// With Highway's vectors, on any processor.
+void MultiplyPortable(const Part<float>& part);
+void MultiplyPortable(const Part<Bf16>& part);
+// Whether this processor has AVX512-BF16, and the product with it. REQUIRES: it has.
+bool HasAvx512Bf16();
+void MultiplyAvx512Bf16(const Part<Bf16>& part);
+
+}  // namespace gemm
 }  // namespace sprint
 
 #endif  // SPRINT_WORKER_ENGINE_GEMM_H_

@@ -1,6 +1,5 @@
 #include "worker/engine/kernels.h"
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -62,8 +61,7 @@ void RmsNormImpl(const float* x, const float* weight, float eps, int64_t n, Out*
       n, out, [&](VecF v, VecF w) HWY_ATTR { return hn::Mul(hn::Mul(v, scale), w); }, x, weight);
 }
 
-template <typename In>
-void AddRowImpl(const In* delta, const float* bias, int64_t n, float* x) {
+void AddRowImpl(const float* delta, const float* bias, int64_t n, float* x) {
   const float* base = x;
   if (bias != nullptr) {
     MapRow(
@@ -74,8 +72,8 @@ void AddRowImpl(const In* delta, const float* bias, int64_t n, float* x) {
   }
 }
 
-template <typename T>
-void SiluMulImpl(const T* gate_up, int64_t n, T* out) {
+template <typename Out>
+void SiluMulImpl(const float* gate_up, int64_t n, Out* out) {
   const F32 d;
   const VecF one = hn::Set(d, 1.0f);
   // Highway's Exp is wrong where the result overflows; exp(88) is still finite.
@@ -89,8 +87,7 @@ void SiluMulImpl(const T* gate_up, int64_t n, T* out) {
       gate_up, gate_up + n);
 }
 
-template <typename In>
-void TransformHeadImpl(const In* in, const kernels::HeadTransform& t, float* out) {
+void TransformHeadImpl(const float* in, const kernels::HeadTransform& t, float* out) {
   const F32 d;
   const int64_t n = t.head_dim;
   if (t.bias != nullptr) {
@@ -125,20 +122,16 @@ void TransformHeadImpl(const In* in, const kernels::HeadTransform& t, float* out
   }
 }
 
-HWY_INLINE float ToFloat(float v) { return v; }
-HWY_INLINE float ToFloat(Bf16 v) { return std::bit_cast<float>(static_cast<uint32_t>(v.bits) << 16); }
-
-template <typename In>
-kernels::Best ArgmaxLogSoftmaxImpl(const In* logits, int64_t n) {
+kernels::Best ArgmaxLogSoftmaxImpl(const float* logits, int64_t n) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   VecF largest = hn::Set(d, -std::numeric_limits<float>::infinity());
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) largest = hn::Max(largest, LoadF32(d, logits + i));
   float max = hn::GetLane(hn::MaxOfLanes(d, largest));
-  for (; i < n; ++i) max = std::max(max, ToFloat(logits[i]));
+  for (; i < n; ++i) max = std::max(max, logits[i]);
   kernels::Best best;
-  while (best.index + 1 < n && ToFloat(logits[best.index]) != max) ++best.index;
+  while (best.index + 1 < n && logits[best.index] != max) ++best.index;
   const VecF top = hn::Set(d, max);
   const float sum = SumRow(n, logits, [&](VecF v) HWY_ATTR { return hn::Exp(d, hn::Sub(v, top)); });
   best.logprob = -std::log(sum);
@@ -158,13 +151,10 @@ void Bf16ToF32Impl(const Bf16* in, int64_t n, float* out) {
 void RmsNormF32(const float* x, const float* w, float e, int64_t n, float* o) { RmsNormImpl(x, w, e, n, o); }
 void RmsNormBf16(const float* x, const float* w, float e, int64_t n, Bf16* o) { RmsNormImpl(x, w, e, n, o); }
 void AddRowF32(const float* in, const float* bias, int64_t n, float* x) { AddRowImpl(in, bias, n, x); }
-void AddRowBf16(const Bf16* in, const float* bias, int64_t n, float* x) { AddRowImpl(in, bias, n, x); }
 void SiluMulF32(const float* in, int64_t n, float* out) { SiluMulImpl(in, n, out); }
-void SiluMulBf16(const Bf16* in, int64_t n, Bf16* out) { SiluMulImpl(in, n, out); }
+void SiluMulBf16(const float* in, int64_t n, Bf16* out) { SiluMulImpl(in, n, out); }
 void HeadF32(const float* in, const kernels::HeadTransform& t, float* out) { TransformHeadImpl(in, t, out); }
-void HeadBf16(const Bf16* in, const kernels::HeadTransform& t, float* out) { TransformHeadImpl(in, t, out); }
 kernels::Best BestF32(const float* logits, int64_t n) { return ArgmaxLogSoftmaxImpl(logits, n); }
-kernels::Best BestBf16(const Bf16* logits, int64_t n) { return ArgmaxLogSoftmaxImpl(logits, n); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace sprint
@@ -179,13 +169,10 @@ HWY_EXPORT(Bf16ToF32Impl);
 HWY_EXPORT(RmsNormF32);
 HWY_EXPORT(RmsNormBf16);
 HWY_EXPORT(AddRowF32);
-HWY_EXPORT(AddRowBf16);
 HWY_EXPORT(SiluMulF32);
 HWY_EXPORT(SiluMulBf16);
 HWY_EXPORT(HeadF32);
-HWY_EXPORT(HeadBf16);
 HWY_EXPORT(BestF32);
-HWY_EXPORT(BestBf16);
 
 const char* Target() { return HWY_DYNAMIC_DISPATCH(TargetImpl)(); }
 void F32ToBf16(const float* in, int64_t n, Bf16* out) { HWY_DYNAMIC_DISPATCH(F32ToBf16Impl)(in, n, out); }
@@ -199,19 +186,12 @@ void RmsNorm(const float* x, const float* w, float eps, int64_t n, Bf16* out) {
 void AddRow(const float* delta, const float* bias, int64_t n, float* x) {
   HWY_DYNAMIC_DISPATCH(AddRowF32)(delta, bias, n, x);
 }
-void AddRow(const Bf16* delta, const float* bias, int64_t n, float* x) {
-  HWY_DYNAMIC_DISPATCH(AddRowBf16)(delta, bias, n, x);
-}
 void SiluMul(const float* in, int64_t n, float* out) { HWY_DYNAMIC_DISPATCH(SiluMulF32)(in, n, out); }
-void SiluMul(const Bf16* in, int64_t n, Bf16* out) { HWY_DYNAMIC_DISPATCH(SiluMulBf16)(in, n, out); }
+void SiluMul(const float* in, int64_t n, Bf16* out) { HWY_DYNAMIC_DISPATCH(SiluMulBf16)(in, n, out); }
 void TransformHead(const float* in, const HeadTransform& t, float* out) {
   HWY_DYNAMIC_DISPATCH(HeadF32)(in, t, out);
 }
-void TransformHead(const Bf16* in, const HeadTransform& t, float* out) {
-  HWY_DYNAMIC_DISPATCH(HeadBf16)(in, t, out);
-}
 Best ArgmaxLogSoftmax(const float* logits, int64_t n) { return HWY_DYNAMIC_DISPATCH(BestF32)(logits, n); }
-Best ArgmaxLogSoftmax(const Bf16* logits, int64_t n) { return HWY_DYNAMIC_DISPATCH(BestBf16)(logits, n); }
 
 }  // namespace sprint::kernels
 #endif  // HWY_ONCE

@@ -31,15 +31,14 @@ void RmsNorm(const float* x, const float* weight, float eps, int64_t n, Bf16* ou
 
 // x[i] += delta[i] (+ bias[i] unless null).
 void AddRow(const float* delta, const float* bias, int64_t n, float* x);
-void AddRow(const Bf16* delta, const float* bias, int64_t n, float* x);
 
 // out[i] = silu(gate_up[i]) * gate_up[n + i]: a row of gate and up, end to end.
 void SiluMul(const float* gate_up, int64_t n, float* out);
-void SiluMul(const Bf16* gate_up, int64_t n, Bf16* out);
+void SiluMul(const float* gate_up, int64_t n, Bf16* out);
 
 // One head's vector after the projection: adds `bias` (null: none), normalises by RMS with
 // `norm_weight` (null: no norm), rotates by (cos, sin), [head_dim / 2] each, pairing i with
-// i + head_dim / 2; writes f32. A null `cos` leaves the rotation out.
+// i + head_dim / 2. A null `cos` leaves the rotation out. `out` may be `in`.
 struct HeadTransform {
   int64_t head_dim = 0;
   const float* bias = nullptr;
@@ -49,7 +48,6 @@ struct HeadTransform {
   const float* sin = nullptr;
 };
 void TransformHead(const float* in, const HeadTransform& transform, float* out);
-void TransformHead(const Bf16* in, const HeadTransform& transform, float* out);
 
 // The largest logit's index (the lowest among equals) and the log of its softmax probability.
 struct Best {
@@ -57,7 +55,6 @@ struct Best {
   float logprob = 0;
 };
 Best ArgmaxLogSoftmax(const float* logits, int64_t n);
-Best ArgmaxLogSoftmax(const Bf16* logits, int64_t n);
 
 }  // namespace kernels
 }  // namespace sprint

@@ -1,5 +1,7 @@
-// What libtorch computes with, for the numerics description.
+#include "worker/engine/torch_libraries.h"
+
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <dlfcn.h>
 #include <torch/version.h>
@@ -8,7 +10,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "worker/engine/gemm.h"
 
 namespace sprint {
 namespace {
@@ -38,6 +39,13 @@ std::string Blas() {
 }
 
 }  // namespace
+
+void SetTorchThreads(int threads) {
+  thread_local int current = 0;
+  if (current == threads) return;
+  at::set_num_threads(threads);
+  current = threads;
+}
 
 std::string DescribeTorchLibraries() {
   std::string text = absl::StrCat("libtorch ", TORCH_VERSION_MAJOR, ".", TORCH_VERSION_MINOR, ".",

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "worker/engine/kernels.h"
 #include "worker/engine/parallel.h"
 
 namespace sprint {
@@ -38,27 +37,22 @@ int64_t SourceRow(int64_t row, int64_t head_dim, bool interleaved) {
 
 class Loader {
  public:
-  Loader(const ModelFiles& model, Dtype dtype, int threads)
-      : model_(model), dtype_(dtype), threads_(threads) {}
+  Loader(const ModelFiles& model, Dtype dtype, int threads) : model_(model), dtype_(dtype), pool_(threads) {}
 
   // Decodes `tensor` into rows [first_row, …) of `out`.
   absl::Status Into(const TensorInfo& tensor, int64_t first_row, bool interleaved, Matrix& out) {
     const int64_t rows = tensor.shape[0];
     std::atomic<bool> finite{true};
-    const int64_t chunk = std::max<int64_t>(1, (int64_t{1} << 16) / out.cols);
-    ParallelFor(threads_, rows, chunk, [&](int64_t begin, int64_t end, int) {
-      std::vector<float> row(static_cast<size_t>(out.cols));
+    pool_.For(rows, kPanelRows, [&](int64_t begin, int64_t end, int) {
+      std::vector<float> values(static_cast<size_t>((end - begin) * out.cols));
       for (int64_t r = begin; r < end; ++r) {
         const int64_t source = SourceRow(r, model_.config.head_dim, interleaved);
-        DecodeToF32(tensor, source * out.cols, absl::MakeSpan(row));
-        if (!AllFinite(row)) finite = false;
-        const int64_t at = (first_row + r) * out.cols;
-        if (dtype_ == Dtype::kF32) {
-          std::copy(row.begin(), row.end(), out.data.as<float>() + at);
-        } else {
-          kernels::F32ToBf16(row.data(), out.cols, out.data.as<Bf16>() + at);
-        }
+        DecodeToF32(tensor, source * out.cols,
+                    absl::MakeSpan(values).subspan(static_cast<size_t>((r - begin) * out.cols),
+                                                   static_cast<size_t>(out.cols)));
       }
+      if (!AllFinite(values)) finite = false;
+      StoreRows(values.data(), first_row + begin, end - begin, out);
     });
     return finite ? absl::OkStatus() : NotFinite(tensor);
   }
@@ -117,19 +111,10 @@ class Loader {
  private:
   const ModelFiles& model_;
   Dtype dtype_;
-  int threads_;
+  ThreadPool pool_;
 };
 
 }  // namespace
-
-absl::StatusOr<Matrix> NewMatrix(int64_t rows, int64_t cols, Dtype dtype) {
-  Matrix matrix;
-  matrix.rows = rows;
-  matrix.cols = cols;
-  matrix.dtype = dtype;
-  SPRINT_ASSIGN_OR_RETURN(matrix.data, AlignedBuffer::Create(rows * cols * DtypeBytes(dtype)));
-  return matrix;
-}
 
 int64_t LoadedWeights::bytes() const {
   int64_t total = embedding.data.bytes() + (lm_head ? lm_head->data.bytes() : 0);

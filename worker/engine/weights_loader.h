@@ -10,17 +10,9 @@
 #include "absl/status/statusor.h"
 #include "model/memory.h"
 #include "model/model_files.h"
-#include "worker/engine/aligned_buffer.h"
+#include "worker/engine/matrix.h"
 
 namespace sprint {
-
-// A dense row-major matrix [rows, cols]; for y = x W^T, rows are outputs and cols inputs.
-struct Matrix {
-  int64_t rows = 0;
-  int64_t cols = 0;
-  Dtype dtype = Dtype::kF32;
-  AlignedBuffer data;
-};
 
 struct LayerWeights {
   std::vector<float> attention_norm;  // [hidden]
@@ -50,9 +42,6 @@ struct LoadedWeights {
 // FAILED_PRECONDITION (kModelDamaged) naming a tensor that holds a NaN or infinity.
 // RESOURCE_EXHAUSTED (kOutOfMemory).
 absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads);
-
-// A matrix of zeros. RESOURCE_EXHAUSTED (kOutOfMemory).
-absl::StatusOr<Matrix> NewMatrix(int64_t rows, int64_t cols, Dtype dtype);
 
 }  // namespace sprint
 
