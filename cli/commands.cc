@@ -29,6 +29,9 @@ void AddAllCommands(App& app) {
   AddModel(app);
   AddTry(app);
   AddJudge(app);
+  AddExplain(app);
+  AddRegrade(app);
+  AddDataset(app);
   AddPrograms(app);
   AddCompletion(app);
 }

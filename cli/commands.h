@@ -18,6 +18,9 @@ void AddDb(App& app);
 void AddModel(App& app);
 void AddTry(App& app);
 void AddJudge(App& app);
+void AddExplain(App& app);
+void AddRegrade(App& app);
+void AddDataset(App& app);
 void AddPrograms(App& app);  // worker, coordinator: their own programs
 void AddCompletion(App& app);
 

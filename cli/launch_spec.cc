@@ -5,10 +5,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/status.h"
 #include "cli/app.h"
+#include "eval/dataset_fields.h"
 #include "model/arm.h"
 #include "proto/spec_io.h"
 
@@ -49,12 +51,28 @@ absl::Status AddArmWord(absl::string_view word, v1::Arms& arms) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyPreset(const std::string& name, v1::Dataset& dataset) {
+  const std::optional<DatasetFields> fields = DatasetPreset(name);
+  if (!fields) {
+    return UsageError(absl::StrCat("--field \"preset=", name, "\": the presets are ",
+                                   absl::StrJoin(DatasetPresetNames(), ", ")));
+  }
+  dataset.set_id_field(fields->id);
+  dataset.set_question_field(fields->question);
+  dataset.set_answer_field(fields->answer);
+  dataset.set_subject_field(fields->subject);
+  dataset.set_level_field(fields->level);
+  return absl::OkStatus();
+}
+
 absl::Status ApplyFields(const std::vector<std::string>& fields, v1::Dataset& dataset) {
   for (const std::string& field : fields) {
     const std::vector<std::string> sides = absl::StrSplit(field, absl::MaxSplits('=', 1));
     const std::string to = sides.size() == 2 ? sides[1] : "";
     if (to.empty()) return UsageError(absl::StrCat("--field \"", field, "\": write it as question=NAME"));
-    if (sides[0] == "id") {
+    if (sides[0] == "preset") {
+      SPRINT_RETURN_IF_ERROR(ApplyPreset(to, dataset));
+    } else if (sides[0] == "id") {
       dataset.set_id_field(to);
     } else if (sides[0] == "question") {
       dataset.set_question_field(to);
@@ -66,7 +84,7 @@ absl::Status ApplyFields(const std::vector<std::string>& fields, v1::Dataset& da
       dataset.set_level_field(to);
     } else {
       return UsageError(
-          absl::StrCat("--field \"", field, "\": the fields are id, question, answer, subject and level"));
+          absl::StrCat("--field \"", field, "\": the fields are id, question, answer, subject and level, or preset"));
     }
   }
   return absl::OkStatus();

@@ -81,6 +81,7 @@ absl::Status RenderAll(PreparedLaunch& launch) {
   SPRINT_ASSIGN_OR_RETURN(options.format, ParseChatFormat(launch.spec.prompt().format()));
   options.system = launch.spec.prompt().system();
   options.user_template = launch.spec.prompt().template_();
+  SPRINT_RETURN_IF_ERROR(CheckPrompt(options, *launch.model->tokenizer));
   absl::flat_hash_set<Hash256> known;
   for (const Problem& problem : launch.problems) {
     SPRINT_ASSIGN_OR_RETURN(RenderedPrompt prompt,

@@ -1,4 +1,5 @@
-// Datasets: rows of {id, question, answer, subject?, level?} as JSON lines.
+// Datasets: rows of {id, question, answer, subject?, level?} as JSON lines, JSON, CSV, or a folder of JSON
+// files with a problem each.
 #ifndef SPRINT_EVAL_DATASET_H_
 #define SPRINT_EVAL_DATASET_H_
 
@@ -8,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "eval/dataset_fields.h"
 
 namespace sprint {
 
@@ -19,14 +21,6 @@ struct Problem {
   std::string level;
 };
 
-struct DatasetFields {
-  std::string id = "id";
-  std::string question = "question";
-  std::string answer = "answer";
-  std::string subject = "subject";
-  std::string level = "level";
-};
-
 struct DatasetOptions {
   DatasetFields fields = {};
   std::vector<std::string> ids = {};  // keep these only, in the dataset's order; all must exist
@@ -34,10 +28,11 @@ struct DatasetOptions {
   int64_t limit = 0;                  // keep so many; 0: all
 };
 
-// Numbers, booleans and strings are taken for any field; a row without an id gets its line number.
-// INVALID_ARGUMENT (kDatasetInvalid) as "FILE:LINE: …": not JSON, a missing or empty question or
-// answer (naming the fields the row has), an id twice (naming both lines), an unknown id asked for,
-// a selection that leaves nothing. NOT_FOUND: no such file.
+// Numbers, booleans and strings are taken for any field; a row without an id gets its line (in a JSON
+// document, its number; in a folder, its file's path there without the ending). INVALID_ARGUMENT
+// (kDatasetInvalid) as "FILE:LINE: …": not JSON, a missing or empty question or answer (naming the fields the
+// row has), an id twice (naming both lines), an unknown id asked for, a selection that leaves nothing.
+// NOT_FOUND: no such file.
 absl::StatusOr<std::vector<Problem>> ReadDataset(const std::string& path, const DatasetOptions& options);
 absl::StatusOr<std::vector<Problem>> ParseDataset(absl::string_view text, const std::string& file_name,
                                                   const DatasetOptions& options);

@@ -39,14 +39,17 @@ absl::Status CheckControlTokens(ChatFormat format, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-absl::StatusOr<RenderedPrompt> Render(const PromptOptions& options, const Problem& problem,
-                                      const Tokenizer& tokenizer, const ModelConfig& config,
-                                      int32_t max_new_tokens) {
+absl::Status CheckPrompt(const PromptOptions& options, const Tokenizer& tokenizer) {
   if (!absl::StrContains(options.user_template, kPlaceholder)) {
     return Error(absl::StatusCode::kInvalidArgument, Reason::kSpecInvalid,
                  "the prompt template lacks {question}, which stands for the question");
   }
-  SPRINT_RETURN_IF_ERROR(CheckControlTokens(options.format, tokenizer));
+  return CheckControlTokens(options.format, tokenizer);
+}
+
+absl::StatusOr<RenderedPrompt> Render(const PromptOptions& options, const Problem& problem,
+                                      const Tokenizer& tokenizer, const ModelConfig& config,
+                                      int32_t max_new_tokens) {
   RenderedPrompt prompt;
   prompt.text =
       RenderPrompt(options.format, options.system, Substitute(options.user_template, problem.question));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "eval/dataset.h"
 #include "model/chat_format.h"
@@ -25,9 +26,12 @@ struct RenderedPrompt {
   std::vector<int32_t> tokens;
 };
 
-// INVALID_ARGUMENT: a template without {question}; kPromptTooLong naming the problem's id when
-// prompt + max_new_tokens exceeds the model's context (with both figures); a format whose control
-// tokens the tokenizer lacks.
+// Once for all prompts. INVALID_ARGUMENT (kSpecInvalid): a template without {question}, a format whose
+// control tokens the tokenizer lacks.
+absl::Status CheckPrompt(const PromptOptions& options, const Tokenizer& tokenizer);
+
+// REQUIRES: CheckPrompt is OK. INVALID_ARGUMENT: kPromptTooLong naming the problem's id when prompt +
+// max_new_tokens exceeds the model's context (with both figures).
 absl::StatusOr<RenderedPrompt> Render(const PromptOptions& options, const Problem& problem,
                                       const Tokenizer& tokenizer, const ModelConfig& config,
                                       int32_t max_new_tokens);

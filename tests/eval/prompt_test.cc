@@ -94,16 +94,16 @@ TEST(Prompt, ChatFormatsWriteTurnsAndControlTokens) {
 TEST(Prompt, ATemplateWithoutThePlaceholderIsRefused) {
   PromptOptions options;
   options.user_template = "Solve it";
-  const auto prompt = Render(options, AskedFor("x"), ByteTokenizer({}), WithContext(100), 10);
-  EXPECT_EQ(ReasonOf(prompt.status()), Reason::kSpecInvalid);
+  const absl::Status checked = CheckPrompt(options, ByteTokenizer({}));
+  EXPECT_EQ(ReasonOf(checked), Reason::kSpecInvalid);
 }
 
 TEST(Prompt, AFormatWhoseTokensTheTokenizerLacksIsRefused) {
   PromptOptions options;
   options.format = ChatFormat::kLlama3;
-  const auto prompt = Render(options, AskedFor("x"), ByteTokenizer({"<|im_start|>"}), WithContext(100), 10);
-  EXPECT_EQ(prompt.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(prompt.status().message(),
+  const absl::Status checked = CheckPrompt(options, ByteTokenizer({"<|im_start|>"}));
+  EXPECT_EQ(checked.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(checked.message(),
             "the prompt format llama3 needs the token <|start_header_id|>, which the model's tokenizer "
             "(bytes) lacks; "
             "use the format the model was trained with, or raw");
