@@ -32,6 +32,9 @@ struct SequenceRequest {
   Decoding decoding;
   uint64_t seed = 0;  // of the run, and the sample's number: what is drawn depends on them
   int32_t sample = 0;
+  // Wanted of the prompt's last token: the residual stream after layer i (0-based), for each i; after
+  // the last layer it has passed the final norm. No second pass is made for them.
+  std::vector<int32_t> hidden_after = {};
 };
 
 struct SequenceResult {
@@ -40,6 +43,7 @@ struct SequenceResult {
   // Natural log of each token's probability as the model gives it, before any rule of sampling.
   std::vector<float> logprobs;
   FinishReason finish = FinishReason::kStop;
+  std::vector<std::vector<float>> hidden;  // of hidden_after, in its order: [hidden] each
 };
 
 struct StepStats {
@@ -49,6 +53,8 @@ struct StepStats {
   int64_t gemm_calls = 0;
   int64_t running = 0;  // sequences in the last step
   int64_t peak_kv_tokens = 0;
+  int64_t reused = 0;       // prompt tokens whose K/V another sequence of the arm had computed
+  int64_t resumed = 0;      // prompt tokens computed from the arm's lowest pruned layer upwards only
   int64_t preemptions = 0;  // sequences whose K/V was given up for older ones, and computed again
 };
 

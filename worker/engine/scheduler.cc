@@ -14,7 +14,11 @@ int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / k
 }  // namespace
 
 Scheduler::Scheduler(const ModelConfig& config, const SchedulerOptions& options)
-    : config_(config), options_(options), pool_(options.kv_blocks) {}
+    : config_(config),
+      options_(options),
+      pool_(options.kv_blocks),
+      prefixes_(&pool_, options.kv_blocks / 4),
+      traces_(config.hidden, options.trace_bytes, &pool_) {}
 
 int64_t Scheduler::WorstCaseBlocks(const SequenceRequest& request) const {
   // The last token is never fed back.
@@ -48,6 +52,12 @@ absl::Status Scheduler::Check(const SequenceRequest& request) const {
                  absl::StrCat("sequence ", request.id, ": a prompt of ", prompt,
                               " tokens does not fit the model's context of ", config_.context));
   }
+  for (const int32_t layer : request.hidden_after) {
+    if (layer >= 0 && layer < config_.layers) continue;
+    return absl::InvalidArgumentError(absl::StrCat("sequence ", request.id, ": hidden states after layer ",
+                                                   layer, " are wanted; the model has ", config_.layers,
+                                                   " layers, from 0 on"));
+  }
   const int64_t blocks = WorstCaseBlocks(request);
   if (blocks > pool_.size()) {
     return Error(
@@ -70,6 +80,10 @@ absl::Status Scheduler::Submit(SequenceRequest request) {
   sequence.request = std::move(request);
   sequence.key = MakeSamplingKey(sequence.request.seed, sequence.request.prompt, sequence.request.arm,
                                  sequence.request.sample);
+  sequence.result.hidden.assign(sequence.request.hidden_after.size(),
+                                std::vector<float>(static_cast<size_t>(config_.hidden)));
+  sequence.prompt = Hasher("prompt/1").AddInts("tokens", sequence.request.prompt).Finish();
+  if (options_.prefix_reuse) sequence.keys = PrefixKeys(sequence.request.arm, sequence.request.prompt);
   sequence.stop.emplace(&sequence.request.decoding, &options_.token_bytes);
   by_id_[sequence.request.id] = std::prev(sequences_.end());
   return absl::OkStatus();
@@ -84,11 +98,13 @@ void Scheduler::Cancel(SequenceId id) {
 }
 
 void Scheduler::Free(Sequence& sequence) {
+  traces_.Abandon(sequence.request.id);
   for (const int32_t block : sequence.blocks) pool_.Unref(block);
   sequence.blocks.clear();
   sequence.computed = 0;
   sequence.planned = 0;
-  sequence.running = false;
+  sequence.kept = 0;
+  sequence.running = sequence.started = sequence.resumed = false;
 }
 
 void Scheduler::Preempt(Sequence& sequence) {
@@ -111,6 +127,7 @@ void Scheduler::Admit() {
     if (sequence.running) continue;
     if (running >= options_.max_sequences) return;
     const int64_t needed = BlocksFor(sequence.known());
+    MakeRoom(owed + needed + running);
     if (running > 0 && pool_.available() - owed < needed + running) return;
     sequence.running = true;
     owed += needed;
@@ -124,6 +141,7 @@ bool Scheduler::GrowTo(Sequence& sequence, int64_t positions) {
       sequence.blocks.push_back(pool_.Take());
       continue;
     }
+    if (MakeRoom(1)) continue;
     // The youngest that has blocks, this sequence at the oldest. Rows are chosen from the oldest on,
     // so none that is younger is in this step yet.
     auto victim = std::prev(sequences_.end());
@@ -133,58 +151,6 @@ bool Scheduler::GrowTo(Sequence& sequence, int64_t positions) {
     if (itself) return false;
   }
   return true;
-}
-
-// Rows are chosen from the oldest sequence to the youngest, so that a preempted one is never in the
-// step already; room for one row of each sequence that decodes is kept.
-void Scheduler::ChooseRows() {
-  int64_t decoding = 0;
-  for (Sequence& sequence : sequences_) {
-    sequence.planned = 0;
-    decoding += sequence.running && sequence.decodes() ? 1 : 0;
-  }
-  int64_t room = options_.max_tokens_per_step - decoding;
-  for (Sequence& sequence : sequences_) {
-    if (!sequence.running) continue;
-    const bool decodes = sequence.decodes();
-    const int64_t rows = decodes ? 1 : std::min(room, sequence.pending());
-    if (rows <= 0 || !GrowTo(sequence, sequence.computed + rows)) continue;
-    sequence.planned = rows;
-    if (!decodes) room -= rows;
-  }
-}
-
-void Scheduler::AddRows(Sequence& sequence) {
-  StepSequence step;
-  step.first_row = batch_.rows();
-  step.rows = sequence.planned;
-  step.first_position = sequence.computed;
-  step.arm = &sequence.request.arm;
-  step.blocks = sequence.blocks.data();
-  for (int64_t i = 0; i < step.rows; ++i) batch_.tokens.push_back(sequence.Token(sequence.computed + i));
-  if (sequence.planned == sequence.pending()) {
-    batch_.logit_rows.push_back(batch_.rows() - 1);
-    owners_.push_back(&sequence);
-    if (sequence.request.decoding.sampler_version() != 0) batch_.sampler = this;
-  }
-  batch_.sequences.push_back(step);
-  in_step_.push_back(&sequence);
-}
-
-const StepBatch& Scheduler::Plan() {
-  batch_ = StepBatch{};
-  in_step_.clear();
-  owners_.clear();
-  Admit();
-  ChooseRows();
-  for (Sequence& sequence : sequences_) {
-    if (sequence.planned > 0 && sequence.decodes()) AddRows(sequence);
-  }
-  for (Sequence& sequence : sequences_) {
-    if (sequence.planned > 0 && !sequence.decodes()) AddRows(sequence);
-  }
-  running_ = static_cast<int64_t>(in_step_.size());
-  return batch_;
 }
 
 bool Scheduler::Append(Sequence& sequence, int32_t token, float logprob) {
@@ -210,6 +176,13 @@ std::vector<SequenceResult> Scheduler::Commit(const std::vector<int32_t>& next,
   for (Sequence* sequence : in_step_) {
     sequence->computed += sequence->planned;
     sequence->planned = 0;
+    KeepPrefix(*sequence);
+    PromptTrace* trace = traces_.Find(sequence->prompt);
+    if (trace != nullptr && !trace->complete && trace->leader == sequence->request.id &&
+        sequence->computed >= trace->end) {
+      traces_.Complete(
+          *trace, absl::MakeConstSpan(sequence->blocks).first(static_cast<size_t>(BlocksFor(trace->end))));
+    }
   }
   std::vector<SequenceResult> finished;
   for (size_t i = 0; i < owners_.size(); ++i) {
@@ -229,6 +202,13 @@ int32_t Scheduler::Sample(int64_t row, absl::Span<const float> logits) const {
   const absl::Span<const int32_t> before[] = {sequence.request.prompt, sequence.result.tokens};
   const double u = DrawAt(sequence.key, static_cast<int64_t>(sequence.result.tokens.size()));
   return SampleToken(logits, sequence.request.decoding.sampling, before, u);
+}
+
+bool Scheduler::MakeRoom(int64_t blocks) {
+  while (pool_.available() < blocks) {
+    if (!prefixes_.EvictOne() && !traces_.EvictOne(plan_)) return false;
+  }
+  return true;
 }
 
 int64_t Scheduler::kv_tokens() const {

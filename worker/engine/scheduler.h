@@ -8,6 +8,11 @@
 // blocks back and waits; it is computed again from its prompt and its tokens so far, which gives the
 // same bits, because a row's bits do not depend on how rows are cut into steps. The oldest is
 // never preempted, so every sequence ends.
+//
+// Two savings, each lossless and with a switch: prompts that begin alike under one arm share the
+// blocks of their common beginning (prefix_cache.h), and arms that answer one question compute its
+// prompt from their lowest pruned layer upwards (prompt_traces.h). What they keep beyond running
+// sequences is given up before any sequence is preempted.
 #ifndef SPRINT_WORKER_ENGINE_SCHEDULER_H_
 #define SPRINT_WORKER_ENGINE_SCHEDULER_H_
 
@@ -16,10 +21,13 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "model/config.h"
 #include "worker/engine/block_pool.h"
 #include "worker/engine/engine.h"
+#include "worker/engine/prefix_cache.h"
+#include "worker/engine/prompt_traces.h"
 #include "worker/engine/sequence.h"
 #include "worker/engine/step.h"
 
@@ -31,6 +39,9 @@ struct SchedulerOptions {
   int64_t max_tokens_per_step = 512;  // >= max_sequences
   int64_t kv_blocks = 0;
   TokenBytesFn token_bytes;  // needed by sequences with stop strings
+  bool prefix_reuse = false;
+  bool layer_resume = false;  // the runner must be able to (Runner::CanResume)
+  int64_t trace_bytes = 0;    // for prompts' residual streams, with layer_resume
 };
 
 // Not thread-safe.
@@ -57,7 +68,12 @@ class Scheduler : private RowSampler {
 
   int64_t running() const { return running_; }  // sequences in the last plan
   int64_t preemptions() const { return preemptions_; }
-  int64_t kv_tokens() const;  // positions held by running sequences
+  int64_t reused_tokens() const { return reused_tokens_; }    // prompt tokens whose K/V was shared,
+  int64_t resumed_tokens() const { return resumed_tokens_; }  // and those computed from a layer upwards
+  int64_t kv_tokens() const;                                  // positions held by running sequences
+  // Gives up what is kept beyond running sequences until so many blocks are free; false when they
+  // cannot be.
+  bool MakeRoom(int64_t blocks);
   BlockPool& pool() { return pool_; }
 
  private:
@@ -69,7 +85,19 @@ class Scheduler : private RowSampler {
   bool GrowTo(Sequence& sequence, int64_t positions);
   void Preempt(Sequence& sequence);
   void ChooseRows();
+  // Rows of a sequence that does not decode, `room` at most; 0 while it waits for another's work.
+  int64_t PromptRows(Sequence& sequence, int64_t room);
+  // Takes the blocks that the prefix cache has; true when the next one is being computed in this step.
+  bool TakePrefix(Sequence& sequence);
+  // The trace of the sequence's prompt that it leads or may follow; begins one when it should lead.
+  PromptTrace* TraceOf(Sequence& sequence, bool& wait);
+  Sequence* BestLeader(const Sequence& sequence);
+  // Makes the K/V below the sequence's layer its own, from the trace on.
+  void CopyLower(Sequence& sequence, const PromptTrace& trace);
+  void Capture(const Sequence& sequence, const StepSequence& step);
+  void CaptureAnswer(Sequence& sequence, const StepSequence& step);
   void AddRows(Sequence& sequence);
+  void KeepPrefix(Sequence& sequence);
   // Appends a token; true when the sequence ended with it.
   bool Append(Sequence& sequence, int32_t token, float logprob);
   void Free(Sequence& sequence);
@@ -81,6 +109,8 @@ class Scheduler : private RowSampler {
   const ModelConfig& config_;
   const SchedulerOptions options_;
   BlockPool pool_;
+  PrefixCache prefixes_;
+  PromptTraces traces_;
   std::list<Sequence> sequences_;  // in the order of submission
   absl::flat_hash_map<SequenceId, std::list<Sequence>::iterator> by_id_;
   StepBatch batch_;
@@ -88,6 +118,10 @@ class Scheduler : private RowSampler {
   std::vector<Sequence*> owners_;   // of the logit rows
   int64_t running_ = 0;
   int64_t preemptions_ = 0;
+  int64_t reused_tokens_ = 0;
+  int64_t resumed_tokens_ = 0;
+  int64_t plan_ = 0;                          // counts Plan()
+  absl::flat_hash_set<Hash256> in_progress_;  // keys of the blocks that the current step fills
 };
 
 }  // namespace sprint

@@ -19,10 +19,19 @@ struct Sequence {
   SamplingKey key;
   std::optional<StopRule> stop;
 
+  Hash256 prompt;             // over the prompt's tokens
+  std::vector<Hash256> keys;  // of the prompt's full blocks (prefix_cache.h)
+
   bool running = false;  // admitted: it may hold blocks
+  bool started = false;  // rows of it were computed since it was admitted
   std::vector<int32_t> blocks;
   int64_t computed = 0;  // positions in the blocks
-  int64_t planned = 0;   // rows in the current step
+  size_t kept = 0;       // its first blocks that the prefix cache knows
+  bool resumed = false;  // the K/V of the layers below its own was copied from a trace
+  // Of the current step: rows, and where they enter (StepSequence).
+  int64_t planned = 0;
+  int32_t first_layer = 0;
+  const float* hidden = nullptr;
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   // Positions whose token is known, and those of them that are not computed yet.

@@ -32,6 +32,13 @@ struct HiddenCapture {
   float* to = nullptr;
 };
 
+// K/V to be copied before the step: of the layers [0, layers), whole blocks, from[i] to to[i].
+struct KvCopy {
+  std::vector<int32_t> from;
+  std::vector<int32_t> to;
+  int32_t layers = 0;
+};
+
 // Chooses tokens otherwise than by the highest logit. Called by several threads at once, for
 // different rows.
 class RowSampler {
@@ -51,6 +58,7 @@ struct StepBatch {
   bool want_logits = false;             // Forward only: StepOutput.logits and hidden are filled
   bool want_hidden = false;
   std::vector<HiddenCapture> captures;
+  std::vector<KvCopy> copies;
   const RowSampler* sampler = nullptr;  // null: the highest logit everywhere
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
 };

@@ -64,6 +64,10 @@ absl::StatusOr<std::vector<SequenceResult>> TorchEngine::Step() {
   stats_.running = scheduler_.running();
   if (batch.rows() == 0) return std::vector<SequenceResult>();
   const int64_t calls = runner_->gemm_calls();
+  for (const KvCopy& copy : batch.copies) {
+    failed_ = runner_->CopyKv(copy.from, copy.to, 0, copy.layers);
+    SPRINT_RETURN_IF_ERROR(failed_);
+  }
   failed_ = runner_->Run(batch, &output_);
   SPRINT_RETURN_IF_ERROR(failed_);
   ++stats_.steps;
@@ -71,6 +75,8 @@ absl::StatusOr<std::vector<SequenceResult>> TorchEngine::Step() {
   stats_.generated += static_cast<int64_t>(batch.logit_rows.size());
   stats_.gemm_calls += runner_->gemm_calls() - calls;
   stats_.preemptions = scheduler_.preemptions();
+  stats_.reused = scheduler_.reused_tokens();
+  stats_.resumed = scheduler_.resumed_tokens();
   stats_.peak_kv_tokens = std::max(stats_.peak_kv_tokens, scheduler_.kv_tokens() + batch.rows());
   return scheduler_.Commit(output_.next, output_.logprobs);
 }
@@ -92,7 +98,7 @@ absl::StatusOr<ForwardResult> TorchEngine::RunWhole(absl::Span<const int32_t> to
   }
   BlockPool& pool = scheduler_.pool();
   const int64_t needed = (n + kBlockTokens - 1) / kBlockTokens;
-  if (pool.available() < needed) {
+  if (!scheduler_.MakeRoom(needed)) {
     return Error(absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
                  absl::StrCat("the engine's K/V memory has no room for ", n, " tokens now"));
   }
@@ -142,6 +148,14 @@ absl::Status TorchEngine::SelfTest() {
                   [this](const std::vector<int32_t>& tokens, const Arm& arm, const HeadEdit* zero_columns) {
                     return RunWhole(tokens, arm, /*want_hidden=*/true, zero_columns);
                   });
+}
+
+// What prompts' residual streams may take (prompt_traces.h): room for so many tokens of them, and an
+// eighth of what the weights leave at most.
+int64_t TraceBytes(const ModelConfig& config, int64_t left) {
+  constexpr int64_t kTracedTokens = 4096;
+  const int64_t token = int64_t{config.layers - 1} * config.hidden * static_cast<int64_t>(sizeof(float));
+  return std::clamp<int64_t>(left / 8, 0, kTracedTokens * token);
 }
 
 // How many K/V blocks the limit leaves room for; an error when not even one sequence fits.
@@ -209,8 +223,14 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
       return model->tokenizer->IsSpecial(id) ? std::string() : model->tokenizer->TokenBytes(id);
     };
   }
-  SPRINT_ASSIGN_OR_RETURN(scheduler_options.kv_blocks,
-                          KvBlocks(config, *runner, weight_bytes, limit, options.max_sequences));
+  scheduler_options.prefix_reuse = options.prefix_reuse;
+  scheduler_options.layer_resume = options.layer_resume && runner->CanResume();
+  if (scheduler_options.layer_resume) {
+    scheduler_options.trace_bytes = TraceBytes(config, limit - weight_bytes - runner->ActivationBytes());
+  }
+  SPRINT_ASSIGN_OR_RETURN(
+      scheduler_options.kv_blocks,
+      KvBlocks(config, *runner, weight_bytes, limit - scheduler_options.trace_bytes, options.max_sequences));
   SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
   auto engine = std::make_unique<TorchEngine>(std::move(model), std::move(runner), scheduler_options);
   if (options.self_test) SPRINT_RETURN_IF_ERROR(engine->SelfTest());

@@ -23,6 +23,9 @@ struct TorchEngineOptions {
   int max_tokens_per_step = 512;  // prompt chunks fill a step up to this
   int64_t memory_bytes = 0;       // for weights, K/V and activations; 0: from the machine
   bool self_test = true;          // the mask's start-up test
+  // Savings that change no bit of any result (scheduler.h says what each does).
+  bool prefix_reuse = true;
+  bool layer_resume = true;  // where the device's runner can
 };
 
 // Loads weights (decoded to the dtype), measures the row tile, runs the self-test.

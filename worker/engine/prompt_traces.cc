@@ -1,0 +1,65 @@
+#include "worker/engine/prompt_traces.h"
+
+#include <algorithm>
+
+namespace sprint {
+
+PromptTrace* PromptTraces::Find(const Hash256& prompt) {
+  const auto found = by_prompt_.find(prompt);
+  return found == by_prompt_.end() ? nullptr : &*found->second;
+}
+
+PromptTrace* PromptTraces::Begin(const Hash256& prompt, SequenceId leader, int64_t first, int64_t end,
+                                 int32_t limit, int64_t now) {
+  PromptTrace trace;
+  trace.prompt = prompt;
+  trace.leader = leader;
+  trace.first = first;
+  trace.end = end;
+  trace.limit = limit;
+  trace.used_in = now;
+  const int64_t bytes = BytesOf(trace);
+  if (bytes > limit_) return nullptr;
+  while (bytes_ + bytes > limit_) {
+    if (!EvictOne(now)) return nullptr;
+  }
+  trace.hidden.resize(static_cast<size_t>(limit));
+  for (std::vector<float>& layer : trace.hidden) layer.resize(static_cast<size_t>((end - first) * width_));
+  bytes_ += bytes;
+  traces_.push_back(std::move(trace));
+  by_prompt_[prompt] = std::prev(traces_.end());
+  return &traces_.back();
+}
+
+void PromptTraces::Complete(PromptTrace& trace, absl::Span<const int32_t> blocks) {
+  trace.blocks.assign(blocks.begin(), blocks.end());
+  for (const int32_t block : blocks) pool_->Ref(block);
+  trace.complete = true;
+}
+
+void PromptTraces::Abandon(SequenceId leader) {
+  const auto found = std::find_if(traces_.begin(), traces_.end(), [&](const PromptTrace& trace) {
+    return !trace.complete && trace.leader == leader;
+  });
+  if (found != traces_.end()) Drop(found);
+}
+
+bool PromptTraces::EvictOne(int64_t now) {
+  auto oldest = traces_.end();
+  for (auto trace = traces_.begin(); trace != traces_.end(); ++trace) {
+    if (!trace->complete || trace->used_in >= now) continue;
+    if (oldest == traces_.end() || trace->used_in < oldest->used_in) oldest = trace;
+  }
+  if (oldest == traces_.end()) return false;
+  Drop(oldest);
+  return true;
+}
+
+void PromptTraces::Drop(std::list<PromptTrace>::iterator trace) {
+  for (const int32_t block : trace->blocks) pool_->Unref(block);
+  bytes_ -= BytesOf(*trace);
+  by_prompt_.erase(trace->prompt);
+  traces_.erase(trace);
+}
+
+}  // namespace sprint

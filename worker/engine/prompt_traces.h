@@ -1,0 +1,77 @@
+// What one computation of a prompt leaves for the arms that follow it.
+//
+// Below its lowest pruned layer l an arm computes what the baseline computes: the residual stream
+// that enters layers 0 to l and the K/V of the layers below l are the same, bit for bit. So one
+// sequence, the leader, keeps its prompt's residual stream before each layer, and the others copy
+// the K/V of the layers below their own and compute the prompt from that layer upwards.
+// A leader that is itself an arm pruned at layer m serves arms pruned at layer m or below.
+//
+// K/V is copied and not shared below the layer: a block holds all layers of its tokens, and the
+// copy costs less than a hundredth of what it saves. Not thread-safe.
+#ifndef SPRINT_WORKER_ENGINE_PROMPT_TRACES_H_
+#define SPRINT_WORKER_ENGINE_PROMPT_TRACES_H_
+
+#include <cstdint>
+#include <list>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/types/span.h"
+#include "base/hash.h"
+#include "worker/engine/block_pool.h"
+#include "worker/engine/engine.h"
+
+namespace sprint {
+
+struct PromptTrace {
+  Hash256 prompt;
+  SequenceId leader = 0;
+  int64_t first = 0;  // positions [first, end) are kept; end is the prompt's length
+  int64_t end = 0;
+  int32_t limit = 0;  // the layers 1 to limit
+  bool complete = false;
+  int64_t used_in = 0;          // the last plan that reads or writes it
+  std::vector<int32_t> blocks;  // the leader's, over [0, end), once complete
+  // By layer - 1: f32 [end - first, hidden], the residual stream that enters the layer.
+  std::vector<std::vector<float>> hidden;
+
+  bool Serves(int32_t layer) const { return layer >= 1 && layer <= limit; }
+};
+
+class PromptTraces {
+ public:
+  // `width` of the residual stream; at most `bytes` of it are kept. `pool` must outlive the traces.
+  PromptTraces(int64_t width, int64_t bytes, BlockPool* pool) : width_(width), limit_(bytes), pool_(pool) {}
+
+  // The prompt's trace, complete or being made; null when there is none.
+  PromptTrace* Find(const Hash256& prompt);
+  // Begins one; older ones that plan `now` does not use make room. Null when it has none, or REQUIRES:
+  // no trace of the prompt.
+  PromptTrace* Begin(const Hash256& prompt, SequenceId leader, int64_t first, int64_t end, int32_t limit,
+                     int64_t now);
+  // The leader's blocks over the prompt; each gains a reference.
+  void Complete(PromptTrace& trace, absl::Span<const int32_t> blocks);
+  // Drops the trace that `leader` has not completed; nothing when there is none.
+  void Abandon(SequenceId leader);
+  // Drops the complete trace that was used longest ago, unless plan `now` uses it; false without one.
+  bool EvictOne(int64_t now);
+  int64_t bytes() const { return bytes_; }
+  int64_t width() const { return width_; }
+
+ private:
+  void Drop(std::list<PromptTrace>::iterator trace);
+  int64_t BytesOf(const PromptTrace& trace) const {
+    return trace.limit * (trace.end - trace.first) * width_ * static_cast<int64_t>(sizeof(float));
+  }
+
+  const int64_t width_;
+  const int64_t limit_;
+  BlockPool* const pool_;
+  int64_t bytes_ = 0;
+  std::list<PromptTrace> traces_;
+  absl::flat_hash_map<Hash256, std::list<PromptTrace>::iterator> by_prompt_;
+};
+
+}  // namespace sprint
+
+#endif  // SPRINT_WORKER_ENGINE_PROMPT_TRACES_H_

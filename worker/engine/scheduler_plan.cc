@@ -1,0 +1,219 @@
+// Which rows the next step computes (scheduler.h).
+#include <algorithm>
+
+#include "worker/engine/attention.h"
+#include "worker/engine/scheduler.h"
+
+namespace sprint {
+namespace {
+int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / kBlockTokens; }
+}  // namespace
+
+// Rows are chosen from the oldest sequence to the youngest, so that a preempted one is never in the
+// step already; room for one row of each sequence that decodes is kept.
+void Scheduler::ChooseRows() {
+  int64_t decoding = 0;
+  for (Sequence& sequence : sequences_) {
+    sequence.planned = 0;
+    sequence.first_layer = 0;
+    sequence.hidden = nullptr;
+    decoding += sequence.running && sequence.decodes() ? 1 : 0;
+  }
+  int64_t room = options_.max_tokens_per_step - decoding;
+  for (Sequence& sequence : sequences_) {
+    if (!sequence.running) continue;
+    if (sequence.decodes()) {
+      if (GrowTo(sequence, sequence.computed + 1)) sequence.planned = 1;
+      continue;
+    }
+    const int64_t rows = room > 0 ? PromptRows(sequence, room) : 0;
+    if (rows == 0 || !GrowTo(sequence, sequence.computed + rows)) continue;
+    sequence.planned = rows;
+    sequence.started = true;
+    room -= rows;
+    const auto end =
+        std::min(sequence.keys.size(), static_cast<size_t>((sequence.computed + rows) / kBlockTokens));
+    for (auto i = static_cast<size_t>(sequence.computed / kBlockTokens); i < end; ++i)
+      in_progress_.insert(sequence.keys[i]);
+  }
+}
+
+int64_t Scheduler::PromptRows(Sequence& sequence, int64_t room) {
+  if (!sequence.started && TakePrefix(sequence)) return 0;
+  bool wait = false;
+  PromptTrace* trace = options_.layer_resume ? TraceOf(sequence, wait) : nullptr;
+  if (wait) return 0;
+  int64_t end = sequence.known();
+  if (trace != nullptr && trace->complete && sequence.computed < trace->end) {
+    if (sequence.computed < trace->first) {
+      end = trace->first;
+    } else {
+      trace->used_in = plan_;
+      if (!GrowTo(sequence, trace->end)) return 0;
+      if (!sequence.resumed) CopyLower(sequence, *trace);
+      end = trace->end;
+      sequence.first_layer = sequence.request.arm.first_layer();
+      sequence.hidden = trace->hidden[static_cast<size_t>(sequence.first_layer) - 1].data() +
+                        (sequence.computed - trace->first) * traces_.width();
+    }
+  }
+  const int64_t rows = std::min(room, end - sequence.computed);
+  if (sequence.first_layer > 0) resumed_tokens_ += rows;
+  return rows;
+}
+
+bool Scheduler::TakePrefix(Sequence& sequence) {
+  // One position at least is computed, for its logits.
+  const auto most =
+      std::min(sequence.keys.size(), static_cast<size_t>((sequence.known() - 1) / kBlockTokens));
+  while (sequence.blocks.size() < most) {
+    const Hash256& key = sequence.keys[sequence.blocks.size()];
+    const int32_t block = prefixes_.Acquire(key);
+    if (block < 0) return in_progress_.contains(key);
+    sequence.blocks.push_back(block);
+    sequence.kept = sequence.blocks.size();
+    sequence.computed += kBlockTokens;
+    reused_tokens_ += kBlockTokens;
+  }
+  return false;
+}
+
+void Scheduler::KeepPrefix(Sequence& sequence) {
+  for (; sequence.kept < sequence.keys.size() &&
+         sequence.computed >= static_cast<int64_t>(sequence.kept + 1) * kBlockTokens;
+       ++sequence.kept) {
+    prefixes_.Insert(sequence.keys[sequence.kept], sequence.blocks[sequence.kept]);
+  }
+}
+
+PromptTrace* Scheduler::TraceOf(Sequence& sequence, bool& wait) {
+  const int32_t layer = sequence.request.arm.first_layer();
+  if (PromptTrace* trace = traces_.Find(sequence.prompt); trace != nullptr) {
+    if (trace->leader == sequence.request.id && !trace->complete) return trace;
+    if (!trace->Serves(layer)) return nullptr;
+    wait = !trace->complete;
+    return trace;
+  }
+  if (sequence.started) return nullptr;
+  Sequence* leader = BestLeader(sequence);
+  if (leader == nullptr) return nullptr;
+  const int32_t limit =
+      leader->request.arm.is_baseline() ? config_.layers - 1 : leader->request.arm.first_layer();
+  if (leader != &sequence) {
+    wait = layer >= 1 && layer <= limit;
+    return nullptr;
+  }
+  return traces_.Begin(sequence.prompt, sequence.request.id, sequence.computed, sequence.prompt_size(), limit,
+                       plan_);
+}
+
+// Of the running sequences that have the prompt before them, the one whose trace serves most layers;
+// null when nobody would follow it.
+Sequence* Scheduler::BestLeader(const Sequence& sequence) {
+  const auto limit = [&](const Sequence& s) {
+    return s.request.arm.is_baseline() ? config_.layers - 1 : s.request.arm.first_layer();
+  };
+  Sequence* best = nullptr;
+  for (Sequence& other : sequences_) {
+    if (other.prompt != sequence.prompt || !other.running || other.started) continue;
+    if (best == nullptr || limit(other) > limit(*best)) best = &other;
+  }
+  if (best == nullptr) return nullptr;
+  for (const Sequence& other : sequences_) {
+    const int32_t layer = other.request.arm.first_layer();
+    if (&other == best || other.prompt != sequence.prompt || other.started) continue;
+    if (layer >= 1 && layer <= limit(*best)) return best;
+  }
+  return nullptr;
+}
+
+void Scheduler::CopyLower(Sequence& sequence, const PromptTrace& trace) {
+  const auto first = static_cast<size_t>(sequence.computed / kBlockTokens);
+  const auto last = static_cast<size_t>(BlocksFor(trace.end));
+  KvCopy copy;
+  copy.layers = sequence.request.arm.first_layer();
+  copy.from.assign(trace.blocks.begin() + static_cast<std::ptrdiff_t>(first),
+                   trace.blocks.begin() + static_cast<std::ptrdiff_t>(last));
+  copy.to.assign(sequence.blocks.begin() + static_cast<std::ptrdiff_t>(first),
+                 sequence.blocks.begin() + static_cast<std::ptrdiff_t>(last));
+  batch_.copies.push_back(std::move(copy));
+  sequence.resumed = true;
+}
+
+void Scheduler::Capture(const Sequence& sequence, const StepSequence& step) {
+  PromptTrace* trace = traces_.Find(sequence.prompt);
+  if (trace == nullptr || trace->complete || trace->leader != sequence.request.id) return;
+  trace->used_in = plan_;
+  HiddenCapture capture;
+  capture.first_row = step.first_row;
+  capture.rows = std::min(step.rows, trace->end - step.first_position);
+  if (capture.rows <= 0) return;
+  for (int32_t layer = 1; layer <= trace->limit; ++layer) {
+    capture.boundary = layer;
+    capture.to = trace->hidden[static_cast<size_t>(layer) - 1].data() +
+                 (step.first_position - trace->first) * traces_.width();
+    batch_.captures.push_back(capture);
+  }
+}
+
+void Scheduler::CaptureAnswer(Sequence& sequence, const StepSequence& step) {
+  const int64_t at = sequence.prompt_size() - 1 - step.first_position;
+  if (at < 0 || at >= step.rows) return;
+  for (size_t i = 0; i < sequence.request.hidden_after.size(); ++i) {
+    const int32_t boundary = sequence.request.hidden_after[i] + 1;
+    float* to = sequence.result.hidden[i].data();
+    if (boundary >= step.first_layer) {
+      batch_.captures.push_back({boundary, step.first_row + at, 1, to});
+      continue;
+    }
+    // The row enters above it: the trace that it follows has the value.
+    const PromptTrace& trace = *traces_.Find(sequence.prompt);
+    const float* from = trace.hidden[static_cast<size_t>(boundary) - 1].data();
+    std::copy_n(from + (sequence.prompt_size() - 1 - trace.first) * traces_.width(), traces_.width(), to);
+  }
+}
+
+void Scheduler::AddRows(Sequence& sequence) {
+  StepSequence step;
+  step.first_row = batch_.rows();
+  step.rows = sequence.planned;
+  step.first_position = sequence.computed;
+  step.arm = &sequence.request.arm;
+  step.blocks = sequence.blocks.data();
+  step.first_layer = sequence.first_layer;
+  step.hidden = sequence.hidden;
+  for (int64_t i = 0; i < step.rows; ++i) batch_.tokens.push_back(sequence.Token(sequence.computed + i));
+  if (sequence.planned == sequence.pending()) {
+    batch_.logit_rows.push_back(batch_.rows() - 1);
+    owners_.push_back(&sequence);
+    if (sequence.request.decoding.sampler_version() != 0) batch_.sampler = this;
+  }
+  Capture(sequence, step);
+  CaptureAnswer(sequence, step);
+  batch_.sequences.push_back(step);
+  in_step_.push_back(&sequence);
+}
+
+const StepBatch& Scheduler::Plan() {
+  batch_ = StepBatch{};
+  in_step_.clear();
+  owners_.clear();
+  in_progress_.clear();
+  ++plan_;
+  Admit();
+  ChooseRows();
+  // By the layer where they enter; among those of layer 0 the ones that decode first.
+  std::vector<Sequence*> order;
+  for (Sequence& sequence : sequences_) {
+    if (sequence.planned > 0) order.push_back(&sequence);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const Sequence* a, const Sequence* b) {
+    if (a->first_layer != b->first_layer) return a->first_layer < b->first_layer;
+    return a->decodes() && !b->decodes();
+  });
+  for (Sequence* sequence : order) AddRows(*sequence);
+  running_ = static_cast<int64_t>(in_step_.size());
+  return batch_;
+}
+
+}  // namespace sprint
