@@ -221,6 +221,40 @@ std::vector<Case> QuestionCases() {
        },
        1,
        {"questions.jsonl"}},
+      {"a CSV row of too few fields",
+       [](Place& place) {
+         place.Write("questions.csv", "id,question,answer\na,x,1\nb,y\n");
+         return DryRunWith({"--dataset", "questions.csv"});
+       },
+       1,
+       {"questions.csv:3", "2 fields"}},
+      {"a preset that is not known",
+       [](Place&) {
+         return DryRunWith({"--field", "preset=mmlu"});
+       },
+       2,
+       {"mmlu", "svamp"}},
+      {"a row to be judged that is not JSON",
+       [](Place& place) {
+         place.Write("pairs.jsonl", "{\"gold\": \"1\", \"pred\": \"1\"}\n{\"gold\"\n");
+         return Arguments{"judge", "pairs.jsonl"};
+       },
+       1,
+       {"pairs.jsonl:2"}},
+      {"a row to be judged without its answer",
+       [](Place& place) {
+         place.Write("pairs.jsonl", "{\"id\": 1, \"gold\": \"1\"}\n");
+         return Arguments{"judge", "pairs.jsonl"};
+       },
+       1,
+       {"pairs.jsonl:1", "pred"}},
+      {"a judge's task that is not known",
+       [](Place& place) {
+         place.Write("pairs.jsonl", "{\"gold\": \"1\", \"pred\": \"1\", \"task\": \"grade\"}\n");
+         return Arguments{"judge", "pairs.jsonl"};
+       },
+       1,
+       {"grade", "extract+equiv"}},
       {"a prompt longer than the context",
        [](Place&) {
          return DryRunWith({"--max-new-tokens", "100000"});
