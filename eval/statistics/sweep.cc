@@ -10,6 +10,8 @@
 namespace sprint {
 namespace {
 
+constexpr double kShown = 0.05;  // a q below it shows an arm to differ
+
 // The cells of one arm, from the front of `rest`, which loses them.
 absl::Span<const CellResult> TakeArm(absl::Span<const CellResult>& rest) {
   size_t end = 0;
@@ -167,11 +169,13 @@ void SweepTable::AnalyseBest(const SweepOptions& options, SweepStatistics& resul
   for (size_t arm = 0; arm < columns_.size(); ++arm) {
     const PairedDifference& difference = result.arms[arm].difference;
     if (arm == *baseline_ || difference.samples == 0) continue;
-    for (size_t q = 0; q < questions(); ++q) differences[q] = columns_[arm].differences[q].difference;
-    simulation.AddArm(differences, difference.samples);
     if (!result.best_arm || difference.effect > result.arms[*result.best_arm].difference.effect)
       result.best_arm = arm;
+    if (difference.effect < 0 && result.arms[arm].q < kShown) continue;
+    for (size_t q = 0; q < questions(); ++q) differences[q] = columns_[arm].differences[q].difference;
+    simulation.AddArm(differences, difference.samples);
   }
+  result.best_of = static_cast<int64_t>(simulation.arms());
   result.best = simulation.Run({options.replicates, options.seed});
 }
 

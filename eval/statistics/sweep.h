@@ -81,8 +81,11 @@ struct SweepStatistics {
   std::vector<GroupStatistics> subjects, levels;  // by name; empty unless there are two at least
   // Of the arms' (fixed + broken) / compared; 0 without arms.
   double median_discordance = 0;
-  NullBest best;
   std::optional<size_t> best_arm;  // with the largest effect
+  // Luck among the arms that are not shown to be worse (q < 0.05): those that break the model cannot be the
+  // best, and their many flips are no measure of what the others do by chance.
+  NullBest best;
+  int64_t best_of = 0;  // so many arms
 };
 
 struct SweepOptions {

@@ -51,6 +51,21 @@ TEST(SweepTable, ComparesEachArmWithTheBaselineQuestionByQuestion) {
   EXPECT_TRUE(result.at_k[0].empty() || result.samples == 1);
 }
 
+TEST(SweepTable, MeasuresLuckWithoutTheArmsThatBreakTheModel) {
+  // Arm 1 flips a few questions either way; arm 2 breaks 60 of 100.
+  SweepTable with(3, 0), without(2, 0);
+  for (int i = 0; i < 100; ++i) {
+    const std::string pair = i < 5 ? "01" : i < 10 ? "10" : "11";
+    Add(without, pair);
+    Add(with, pair + (i < 60 ? "0" : "1"));
+  }
+  const SweepStatistics result = with.Analyse();
+  EXPECT_LT(result.arms[2].q, 0.05);
+  EXPECT_EQ(result.best_of, 1);
+  EXPECT_EQ(result.best.expected, without.Analyse().best.expected);
+  EXPECT_EQ(result.best_arm, 1u);
+}
+
 TEST(SweepTable, ComparesOnlyWhereBothHaveAnAnswer) {
   SweepTable table(2, 0);
   for (int i = 0; i < 6; ++i) Add(table, "01");
