@@ -132,9 +132,8 @@ absl::Status CheckCovers(std::vector<TensorInfo>::const_iterator first,
   return absl::OkStatus();
 }
 
-absl::Status ReadShard(const MappedFile& file, std::vector<TensorInfo>& tensors) {
-  const absl::string_view bytes = file.bytes();
-  const std::string& path = file.path();
+// The header, parsed; `data` becomes what follows it.
+absl::StatusOr<Json> ReadHeader(absl::string_view bytes, absl::string_view path, absl::string_view& data) {
   if (bytes.size() < 8) {
     return Damaged(path,
                    absl::StrCat("the file has ", bytes.size(), " bytes, too few for a safetensors header"));
@@ -145,11 +144,17 @@ absl::Status ReadShard(const MappedFile& file, std::vector<TensorInfo>& tensors)
     return Damaged(path, absl::StrCat("the header is said to have ", header_size, " bytes, but the file has ",
                                       bytes.size(), "; it is cut off or no safetensors file"));
   }
-  const absl::string_view data = bytes.substr(8 + header_size);
-  SPRINT_ASSIGN_OR_RETURN(
-      const Json header,
-      ParseJson(bytes.substr(8, header_size), absl::StrCat(path, ": the header"), Reason::kModelDamaged));
+  data = bytes.substr(8 + header_size);
+  SPRINT_ASSIGN_OR_RETURN(Json header, ParseJson(bytes.substr(8, header_size),
+                                                 absl::StrCat(path, ": the header"), Reason::kModelDamaged));
   if (!header.is_object()) return Damaged(path, "the header is not a JSON object");
+  return header;
+}
+
+absl::Status ReadShard(const MappedFile& file, std::vector<TensorInfo>& tensors) {
+  const std::string& path = file.path();
+  absl::string_view data;
+  SPRINT_ASSIGN_OR_RETURN(const Json header, ReadHeader(file.bytes(), path, data));
   const size_t first = tensors.size();
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
@@ -237,8 +242,10 @@ absl::StatusOr<std::shared_ptr<const WeightIndex>> WeightIndex::OpenSafetensors(
   return ParseSafetensors({std::move(file)});
 }
 
-std::string SerializeSafetensors(const std::vector<TensorToWrite>& tensors) {
+std::string SerializeSafetensors(const std::vector<TensorToWrite>& tensors,
+                                 const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   size_t offset = 0;
   for (const TensorToWrite& tensor : tensors) {
     header[tensor.name] = {{"dtype", std::string(NameOfType(tensor.type))},
@@ -254,6 +261,21 @@ std::string SerializeSafetensors(const std::vector<TensorToWrite>& tensors) {
   file += text;
   for (const TensorToWrite& tensor : tensors) file += tensor.data;
   return file;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> SafetensorsMetadata(absl::string_view bytes,
+                                                                       absl::string_view name) {
+  absl::string_view data;
+  SPRINT_ASSIGN_OR_RETURN(const Json header, ReadHeader(bytes, name, data));
+  std::map<std::string, std::string> metadata;
+  const Json* entries = FindMember(header, "__metadata__");
+  if (entries == nullptr) return metadata;
+  if (!entries->is_object()) return Damaged(name, "__metadata__ is not a JSON object");
+  for (const auto& [key, value] : entries->items()) {
+    if (!value.is_string()) return Damaged(name, absl::StrCat("the metadata ", key, " is not text"));
+    metadata[key] = value.get<std::string>();
+  }
+  return metadata;
 }
 
 }  // namespace sprint

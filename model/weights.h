@@ -4,6 +4,7 @@
 #define SPRINT_MODEL_WEIGHTS_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,14 +63,20 @@ class WeightIndex {
 // blocks are computed as GGUF's reference does, in f32. REQUIRES: whole blocks, inside the tensor.
 void DecodeToF32(const TensorInfo& tensor, int64_t offset, absl::Span<float> out);
 
-// A safetensors file of f32 or bf16 tensors, for the trainer and for tests.
+// A safetensors file of plain tensors, for the trainers and for tests.
 struct TensorToWrite {
   std::string name;
   TensorType type = TensorType::kF32;  // kF32, kF16, kBF16, kI32 or kI64
   std::vector<int64_t> shape;
   std::string data;  // little-endian elements
 };
-std::string SerializeSafetensors(const std::vector<TensorToWrite>& tensors);
+// `metadata` is the file's `__metadata__`: text by name, which readers of tensors pass over.
+std::string SerializeSafetensors(const std::vector<TensorToWrite>& tensors,
+                                 const std::map<std::string, std::string>& metadata = {});
+// The metadata of a file's bytes; empty where it has none. INVALID_ARGUMENT (kModelDamaged) naming
+// `name` for a header that cannot be read, or metadata that is not text by name.
+absl::StatusOr<std::map<std::string, std::string>> SafetensorsMetadata(absl::string_view bytes,
+                                                                       absl::string_view name);
 
 }  // namespace sprint
 

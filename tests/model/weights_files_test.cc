@@ -1,6 +1,7 @@
 // Safetensors and the decoding of stored elements.
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "base/status.h"
 #include "model/weights.h"
@@ -44,6 +45,19 @@ TEST(Safetensors, WhatIsWrittenReadsBack) {
   DecodeToF32(*b, 2, absl::MakeSpan(values));
   EXPECT_THAT(values, ElementsAre(3, 4));
   EXPECT_EQ(index->Find("c"), nullptr);
+}
+
+TEST(Safetensors, MetadataReadsBackAndIsNoTensor) {
+  const std::map<std::string, std::string> metadata = {{"lineage", "{\"a\": \"\u00e9\"}"}, {"kind", "x"}};
+  const std::string bytes = SerializeSafetensors({{"a", TensorType::kF32, {1}, Bytes<float>({1})}}, metadata);
+  ASSERT_OK_AND_ASSIGN(const auto index, Parse(bytes));
+  EXPECT_EQ(index->tensors().size(), 1u);
+  ASSERT_OK_AND_ASSIGN(const auto read, SafetensorsMetadata(bytes, "file"));
+  EXPECT_EQ(read, metadata);
+  ASSERT_OK_AND_ASSIGN(const auto none, SafetensorsMetadata(SerializeSafetensors({}), "file"));
+  EXPECT_TRUE(none.empty());
+  EXPECT_EQ(ReasonOf(SafetensorsMetadata(Raw(R"({"__metadata__":{"a":1}})", ""), "file").status()),
+            Reason::kModelDamaged);
 }
 
 TEST(Safetensors, EveryTruncationIsRefused) {

@@ -1,0 +1,92 @@
+// Comparing ways to spend N answers a question, on outcomes that are already known.
+//
+// With a full matrix of greedy outcomes every method that runs greedy arms can be evaluated without
+// running anything: what it would have answered is in the matrix. Methods (letters as in docs/SELECTOR.md):
+//   baseline   the unpruned model, one greedy answer (for every N: greedy decoding repeats itself)
+//   selector   N arms that the selector chooses for the question                              (a)
+//   random     N different pruned arms, all sets equally likely                               (c)
+//   average    the N arms with the most right answers on the training questions               (d)
+//   best-arms  N different arms drawn from the training distribution of best arms             (e)
+//   oracle     any arm that is right, if there is one                                         (f)
+//   set-cover  greedy set cover of the training questions, blind to the question              (h)
+#ifndef SPRINT_SELECTOR_COMPARISON_H_
+#define SPRINT_SELECTOR_COMPARISON_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eval/statistics.h"
+#include "selector/snapshot.h"
+
+namespace sprint {
+
+enum class Aggregation { kCoverage, kMajority };
+absl::string_view AggregationName(Aggregation aggregation);  // "coverage", "majority"
+
+// Whether N answers give a right one, in [0, 1].
+//   coverage: any of them is right.
+//   majority: the answer given most often is right; answers that tie count each as likely, so the value is
+//   the share of them that is right. An answer without an extracted result has no vote.
+double AggregateAnswers(absl::Span<const FrozenOutcome* const> answers, Aggregation aggregation);
+
+// Coverage of `n` different arms of `arms`, `right` of which are right, all sets equally likely: exactly
+// 1 - C(arms - right, n) / C(arms, n).
+double ExpectedCoverage(int64_t arms, int64_t right, int64_t n);
+
+// What one method got: its value on each test question, averaged over its repetitions (training seeds of
+// a selector, draws of a random method), and the mean of each repetition.
+struct MethodResult {
+  std::string method;
+  int32_t n = 1;
+  Aggregation aggregation = Aggregation::kCoverage;
+  std::vector<double> of_question;
+  std::vector<double> of_repetition;
+  double mean() const;
+};
+
+// The mean and its 95 % interval. The questions are the sample: the variance over questions, plus that
+// over repetitions, each divided by its number.
+struct Estimate {
+  double mean = 0;
+  Interval interval;
+};
+Estimate EstimateOf(const MethodResult& result);
+// `a` minus `b`, question by question. Repetitions of both enter the interval. REQUIRES: same questions.
+Estimate PairedDifference(const MethodResult& a, const MethodResult& b);
+
+// A selector's choice for a test question (its index in the snapshot): arms, best first, at most n.
+using ChooseFn = std::function<std::vector<int32_t>(size_t problem, int32_t n)>;
+
+struct ComparisonOptions {
+  std::vector<int32_t> n = {1, 2, 4, 8, 16};
+  std::vector<Aggregation> aggregations = {Aggregation::kCoverage, Aggregation::kMajority};
+  // Draws a question where a method's expectation is not computed exactly (random under majority,
+  // best-arms): seeded by the question, so that all sets of n are nested in those of larger n.
+  int32_t draws = 200;
+  uint64_t seed = 1;
+  bool random_with_baseline = false;  // (c), (d), (e) and (h) may take the baseline as an arm
+};
+
+struct Comparison {
+  int64_t questions = 0;   // test questions with all arms judged
+  int64_t incomplete = 0;  // left out: an arm has no judged outcome
+  std::vector<MethodResult> results;
+
+  const MethodResult* Find(absl::string_view method, int32_t n, Aggregation aggregation) const;
+};
+
+// `selectors`: each name with its training seeds' choices. Every N larger than the arms there are is left
+// out. FAILED_PRECONDITION when no test question has all arms judged.
+struct NamedSelector {
+  std::string name;
+  std::vector<ChooseFn> seeds;
+};
+absl::StatusOr<Comparison> Compare(const Snapshot& snapshot, const std::vector<NamedSelector>& selectors,
+                                   const ComparisonOptions& options);
+
+}  // namespace sprint
+
+#endif  // SPRINT_SELECTOR_COMPARISON_H_

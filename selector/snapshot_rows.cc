@@ -1,0 +1,103 @@
+#include "selector/snapshot_rows.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace sprint {
+namespace {
+
+using Columns = std::vector<std::string>;
+using Row = std::vector<SqlValue>;
+
+int64_t AsInt(const SqlValue& value) {
+  const int64_t* number = std::get_if<int64_t>(&value);
+  return number != nullptr ? *number : 0;
+}
+
+std::string AsText(const SqlValue& value) {
+  const std::string* text = std::get_if<std::string>(&value);
+  return text != nullptr ? *text : std::string();
+}
+
+std::string AsHex(const SqlValue& value) {
+  const Blob* blob = std::get_if<Blob>(&value);
+  return blob != nullptr ? absl::BytesToHexString(blob->bytes) : std::string();
+}
+
+std::vector<int32_t> TokenList(const std::string& text) {
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  std::vector<int32_t> tokens;
+  if (!json.is_array()) return tokens;
+  for (const nlohmann::json& item : json)
+    tokens.push_back(item.is_number_integer() ? item.get<int32_t>() : 0);
+  return tokens;
+}
+
+}  // namespace
+
+absl::StatusOr<SnapshotRun> SnapshotRows::RunOf(ExperimentId id) {
+  std::vector<SnapshotRun> runs;
+  SPRINT_RETURN_IF_ERROR(reader_.ForEachRow(
+      "SELECT DISTINCT e.name, r.hash, r.weights_hash, r.dtype, r.model_name, r.model_path "
+      "FROM experiment e JOIN block b ON b.experiment_id = e.experiment_id JOIN run r ON r.run_id = b.run_id "
+      "WHERE e.experiment_id = ?",
+      {id.value()}, [&](const Columns&, const Row& row) {
+        runs.push_back(
+            {AsText(row[0]), AsHex(row[1]), AsHex(row[2]), AsText(row[3]), AsText(row[4]), AsText(row[5])});
+        return true;
+      }));
+  if (runs.size() == 1) return runs.front();
+  return absl::FailedPreconditionError(
+      absl::StrCat("experiment ", id.value(), " has ", runs.size(),
+                   " runs; a selector is trained on one model and decoding"));
+}
+
+absl::StatusOr<std::vector<std::string>> SnapshotRows::Arms(ExperimentId id) {
+  std::vector<std::string> arms;
+  SPRINT_RETURN_IF_ERROR(reader_.ForEachRow(
+      "SELECT a.name FROM experiment_arm x JOIN arm a ON a.arm_id = x.arm_id WHERE x.experiment_id = ? "
+      "ORDER BY x.ordinal",
+      {id.value()}, [&](const Columns&, const Row& row) {
+        arms.push_back(AsText(row[0]));
+        return true;
+      }));
+  return arms;
+}
+
+absl::StatusOr<std::vector<SnapshotProblemRow>> SnapshotRows::Problems(ExperimentId id) {
+  std::vector<SnapshotProblemRow> problems;
+  SPRINT_RETURN_IF_ERROR(reader_.ForEachRow(
+      "SELECT p.external_id, p.text, p.subject, p.question_id, answer_tokens(q.tokens), q.prompt FROM "
+      "problem p "
+      "JOIN question q ON q.question_id = p.question_id WHERE p.experiment_id = ? ORDER BY p.ordinal",
+      {id.value()}, [&](const Columns&, const Row& row) {
+        SnapshotProblemRow problem;
+        problem.question_key = absl::StrCat(AsInt(row[3]));
+        problem.problem.id = AsText(row[0]);
+        problem.problem.text = AsText(row[1]);
+        problem.problem.subject = AsText(row[2]);
+        problem.problem.tokens = TokenList(AsText(row[4]));
+        problem.prompt = AsText(row[5]);
+        problems.push_back(std::move(problem));
+        return true;
+      }));
+  return problems;
+}
+
+absl::StatusOr<std::vector<SnapshotRow>> SnapshotRows::Outcomes(ExperimentId id) {
+  std::vector<SnapshotRow> outcomes;
+  SPRINT_RETURN_IF_ERROR(reader_.ForEachRow(
+      "SELECT question_id, arm, correct, answer, judge_version, tokens FROM v_outcome "
+      "WHERE experiment_id = ? AND sample = 0 AND correct IS NOT NULL",
+      {id.value()}, [&](const Columns&, const Row& row) {
+        outcomes.push_back({absl::StrCat(AsInt(row[0])), AsText(row[1]), AsInt(row[2]) != 0, AsText(row[3]),
+                            static_cast<int32_t>(AsInt(row[4])), static_cast<int32_t>(AsInt(row[5]))});
+        return true;
+      }));
+  return outcomes;
+}
+
+}  // namespace sprint
