@@ -1,0 +1,79 @@
+// A database with outcomes of a made-up sweep, for the selector's tests.
+#ifndef SPRINT_TESTS_SELECTOR_FIXTURE_H_
+#define SPRINT_TESTS_SELECTOR_FIXTURE_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/reader.h"
+#include "storage/sqlite_store.h"
+#include "tests/storage/builders.h"
+#include "tests/testing/testing.h"
+
+namespace sprint::testing {
+
+// Whether `arm` is right on `question`, and what it answers.
+struct MadeUpAnswer {
+  bool right = false;
+  std::string text;
+};
+using AnswerFn = std::function<MadeUpAnswer(int32_t question, int32_t arm)>;
+
+// An experiment of `questions` x `arms`, all judged, through the real store.
+class SweepDatabase {
+ public:
+  explicit SweepDatabase(const std::string& file_name = "results.db") : path_(dir_.File(file_name)) {
+    SqliteStoreOptions options;
+    options.path = path_;
+    auto store = OpenSqliteStore(options);
+    EXPECT_OK(store);
+    store_ = *std::move(store);
+  }
+
+  ExperimentId AddSweep(ExperimentPlan plan, const AnswerFn& answer) {
+    auto created = store_->CreateExperiment(plan, TestTime());
+    EXPECT_OK(created);
+    auto record = store_->LoadExperiment(created->id);
+    EXPECT_OK(record);
+    auto golds = store_->Golds(created->id);
+    EXPECT_OK(golds);
+    WriteBatch batch;
+    for (size_t q = 0; q < record->blocks[0].questions.size(); ++q) {
+      for (size_t a = 0; a < record->blocks[0].arms.size(); ++a) {
+        const CellKey cell = CellAt(*record, q, a);
+        if (store_->FindAnswer(cell).ok()) continue;  // another sweep has it
+        const MadeUpAnswer made = answer(static_cast<int32_t>(q), static_cast<int32_t>(a));
+        OutcomeRecord outcome = TestOutcome(cell);
+        outcome.experiments = {created->id};
+        for (const GoldEntry& gold : *golds) {
+          if (gold.question != cell.question) continue;
+          VerdictRecord verdict = TestVerdict(cell, gold.gold, made.right);
+          verdict.extracted = made.text;
+          outcome.verdicts.push_back(verdict);
+        }
+        batch.outcomes.push_back(std::move(outcome));
+      }
+    }
+    EXPECT_OK(store_->Commit(batch));
+    return created->id;
+  }
+
+  std::unique_ptr<Reader> OpenReader() const {
+    auto reader = Reader::Open(path_);
+    EXPECT_OK(reader);
+    return *std::move(reader);
+  }
+  const std::string& path() const { return path_; }
+  const TempDir& dir() const { return dir_; }
+
+ private:
+  TempDir dir_;
+  const std::string path_;
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace sprint::testing
+
+#endif  // SPRINT_TESTS_SELECTOR_FIXTURE_H_
