@@ -1,10 +1,13 @@
 // The statistics of a sweep: each arm by itself, each against the baseline, all of them together, and by
 // subject and level. docs/STATISTICS.md has every quantity's definition and limits.
 //
-// What may be added: questions that are settled, that is, whose every cell has an answer or never will.
-// A question still open somewhere is open because an answer to it is long, and long answers are wrong more
-// often: an arm counted without its unfinished answers would look better than it is. Leaving such questions
-// out for all arms alike keeps every comparison fair; it is the caller who knows which they are.
+// What may be added: of a complete sweep, every question whose cells have an answer or never will. Of one
+// that is still running, only the questions before the first that is not complete, in the order in which they
+// are handed out. What is unfinished is mostly long answers, and long answers are wrong more often: an arm
+// counted over all it has finished, or paired with the baseline over all that both have, looks better than it
+// is, the more so where the baseline ran first; and of the questions that are complete the latest are those
+// whose answers are short. Which questions come before a given one depends on no answer. The caller sees to
+// it.
 #ifndef SPRINT_EVAL_STATISTICS_SWEEP_H_
 #define SPRINT_EVAL_STATISTICS_SWEEP_H_
 
