@@ -7,13 +7,12 @@
 #include <cstdio>
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/status.h"
+#include "conversation/token.h"
 #include "coordinator/http/metrics.h"
 #include "coordinator/rpc/coordinator.h"
 #include "coordinator/rpc/local_workers.h"
@@ -67,7 +66,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--metrics", flags.metrics, "serve Prometheus metrics at HOST:PORT/metrics (default: off)");
-  app.add_option("--token-file", flags.token_file, "workers must show the token in this file");
+  app.add_option("--token-file", flags.token_file, "workers and callers must show the token in this file");
   app.add_option("--log-file", flags.log_file, "append the log to this file (default: stderr)");
   app.add_option("--log-level", flags.log_level, "debug, info, warning, error, off")->capture_default_str();
   app.add_option("--max-database-size", flags.max_database_bytes,
@@ -93,6 +92,11 @@ absl::StatusOr<ExperimentId> FindInDatabase(const std::string& path, const std::
   return FindExperiment(*reader, name);
 }
 
+absl::StatusOr<std::vector<ExperimentSummary>> ListInDatabase(const std::string& path) {
+  SPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<Reader> reader, Reader::Open(path));
+  return ListExperiments(*reader);
+}
+
 absl::StatusOr<CoordinatorOptions> MakeOptions(const Flags& flags, Metrics* metrics) {
   CoordinatorOptions options;
   options.clock = Clock::Real();
@@ -105,9 +109,9 @@ absl::StatusOr<CoordinatorOptions> MakeOptions(const Flags& flags, Metrics* metr
   options.find_experiment = [path = flags.database](const std::string& name) {
     return FindInDatabase(path, name);
   };
+  options.list_experiments = [path = flags.database] { return ListInDatabase(path); };
   if (!flags.token_file.empty()) {
-    SPRINT_ASSIGN_OR_RETURN(const std::string token, ReadFile(flags.token_file));
-    options.auth_token = std::string(absl::StripAsciiWhitespace(token));
+    SPRINT_ASSIGN_OR_RETURN(options.auth_token, ReadTokenFile(flags.token_file));
   }
   return options;
 }

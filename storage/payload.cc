@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -55,10 +56,15 @@ std::string PayloadEncoder::EncodeTokens(absl::Span<const int32_t> tokens) {
   return EncodeText(bytes);
 }
 
-void EncodePayload(OutcomeRecord& outcome) {
+EncodedPayload EncodePayload(absl::Span<const int32_t> tokens, absl::string_view text) {
   thread_local PayloadEncoder encoder;
-  outcome.encoded_tokens = encoder.EncodeTokens(outcome.tokens);
-  outcome.encoded_text = encoder.EncodeText(outcome.text);
+  return {encoder.EncodeTokens(tokens), encoder.EncodeText(text)};
+}
+
+void EncodePayload(OutcomeRecord& outcome) {
+  EncodedPayload encoded = EncodePayload(outcome.tokens, outcome.text);
+  outcome.encoded_tokens = std::move(encoded.tokens);
+  outcome.encoded_text = std::move(encoded.text);
 }
 
 absl::StatusOr<std::string> DecodeText(absl::string_view blob) {

@@ -30,8 +30,14 @@ class PayloadEncoder {
   std::unique_ptr<Context> context_;
 };
 
-// Fills encoded_tokens and encoded_text: more than half of what Commit would spend on an outcome, to be
-// done on a pool. Thread-safe; each thread keeps an encoder.
+// What OutcomeRecord carries as encoded_tokens and encoded_text: more than half of what Commit would spend
+// on an outcome, to be done on a pool. Thread-safe; each thread keeps an encoder.
+struct EncodedPayload {
+  std::string tokens;
+  std::string text;
+};
+EncodedPayload EncodePayload(absl::Span<const int32_t> tokens, absl::string_view text);
+// Fills them in.
 void EncodePayload(OutcomeRecord& outcome);
 
 // DATA_LOSS (kDatabaseCorrupt) for a frame that is cut off, altered or larger than 256 MiB. Thread-safe.

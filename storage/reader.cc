@@ -214,4 +214,31 @@ absl::StatusOr<ExperimentId> FindExperiment(Reader& reader, const std::string& n
                                             "\"; there are: ", absl::StrJoin(names, ", ")));
 }
 
+absl::StatusOr<std::vector<ExperimentSummary>> ListExperiments(Reader& reader) {
+  std::vector<ExperimentSummary> all;
+  const auto integer = [](const SqlValue& value) {
+    const auto* found = std::get_if<int64_t>(&value);
+    return found == nullptr ? int64_t{0} : *found;
+  };
+  SPRINT_RETURN_IF_ERROR(
+      reader.ForEachRow("SELECT e.experiment_id, e.name, e.state, e.priority, p.cells, p.done, "
+                        "p.quarantined, p.correct, p.tokens "
+                        "FROM experiment e LEFT JOIN v_progress p ON p.experiment_id = e.experiment_id ORDER "
+                        "BY e.experiment_id",
+                        {}, [&](const std::vector<std::string>&, const std::vector<SqlValue>& row) {
+                          ExperimentSummary& summary = all.emplace_back();
+                          summary.id = ExperimentId(integer(row[0]));
+                          if (const auto* name = std::get_if<std::string>(&row[1])) summary.name = *name;
+                          summary.state = static_cast<ExperimentState>(integer(row[2]));
+                          summary.priority = static_cast<int32_t>(integer(row[3]));
+                          summary.cells = integer(row[4]);
+                          summary.done = integer(row[5]);
+                          summary.quarantined = integer(row[6]);
+                          summary.correct = integer(row[7]);
+                          summary.tokens = integer(row[8]);
+                          return true;
+                        }));
+  return all;
+}
+
 }  // namespace sprint

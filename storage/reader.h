@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "base/hash.h"
 #include "base/ids.h"
+#include "storage/records.h"
 
 namespace sprint {
 
@@ -111,6 +112,20 @@ class Reader {
 // The experiment of that number or name; of several of one name the latest. Empty: the latest of all.
 // NOT_FOUND (kExperimentUnknown), with the names there are.
 absl::StatusOr<ExperimentId> FindExperiment(Reader& reader, const std::string& name_or_id);
+
+// Every experiment of the database, by number; from the counters, so at once.
+struct ExperimentSummary {
+  ExperimentId id;
+  std::string name;
+  ExperimentState state = ExperimentState::kRunning;
+  int32_t priority = 0;
+  int64_t cells = 0;
+  int64_t done = 0;
+  int64_t quarantined = 0;
+  int64_t correct = 0;
+  int64_t tokens = 0;
+};
+absl::StatusOr<std::vector<ExperimentSummary>> ListExperiments(Reader& reader);
 
 // SQL functions that the reader adds: answer_text(blob) and answer_tokens(blob) decode the payload of
 // `answer` (zstd) to text and to a JSON list.

@@ -6,15 +6,14 @@
 #include <cstdio>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/status.h"
+#include "conversation/token.h"
 #include "worker/worker_shell.h"
 
 namespace sprint {
@@ -55,8 +54,7 @@ absl::StatusOr<AgentOptions> MakeAgentOptions(const WorkerFlags& flags, const Wo
   agent.device = program.describe_device(flags);
   for (const char byte : random.substr(0, 8)) agent.seed = agent.seed << 8 | static_cast<uint8_t>(byte);
   if (!flags.token_file.empty()) {
-    SPRINT_ASSIGN_OR_RETURN(const std::string token, ReadFile(flags.token_file));
-    agent.auth_token = std::string(absl::StripAsciiWhitespace(token));
+    SPRINT_ASSIGN_OR_RETURN(agent.auth_token, ReadTokenFile(flags.token_file));
   }
   return agent;
 }

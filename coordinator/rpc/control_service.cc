@@ -6,9 +6,11 @@
 #include <memory>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/status.h"
 #include "conversation/grpc_status.h"
 #include "conversation/messages.h"
+#include "conversation/token.h"
 #include "coordinator/rpc/submission.h"
 
 namespace sprint {
@@ -181,15 +183,47 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::ExperimentStatus>,
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
+// A stream that ends before it has begun.
+template <typename Reactor>
+class RefusedReactor : public Reactor {
+ public:
+  explicit RefusedReactor(const absl::Status& status) { this->Finish(ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
 }  // namespace
 
-grpc::ServerReadReactor<v1::SubmitRequest>* ControlServiceImpl::Submit(grpc::CallbackServerContext*,
+absl::Status ControlServiceImpl::Admit(const grpc::CallbackServerContext& context) const {
+  const std::string& token = coordinator_.options().auth_token;
+  if (token.empty()) return absl::OkStatus();
+  const auto shown = context.client_metadata().find(kAuthorizationKey);
+  const bool known = shown != context.client_metadata().end() &&
+                     ConstantTimeEquals(AuthorizationOf(token),
+                                        absl::string_view(shown->second.data(), shown->second.size()));
+  if (known) return absl::OkStatus();
+  return absl::UnauthenticatedError(
+      "the coordinator asks for a token; name the file that holds it with --token-file");
+}
+
+grpc::ServerUnaryReactor* ControlServiceImpl::Refusal(grpc::CallbackServerContext* context) const {
+  const absl::Status status = Admit(*context);
+  if (status.ok()) return nullptr;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+grpc::ServerReadReactor<v1::SubmitRequest>* ControlServiceImpl::Submit(grpc::CallbackServerContext* context,
                                                                        v1::SubmitResponse* response) {
+  const absl::Status admitted = Admit(*context);
+  if (!admitted.ok()) return new RefusedReactor<grpc::ServerReadReactor<v1::SubmitRequest>>(admitted);
   return new SubmitReactor(coordinator_, response);
 }
 
-grpc::ServerWriteReactor<v1::ExperimentStatus>* ControlServiceImpl::Watch(grpc::CallbackServerContext*,
-                                                                          const v1::StatusRequest* request) {
+grpc::ServerWriteReactor<v1::ExperimentStatus>* ControlServiceImpl::Watch(
+    grpc::CallbackServerContext* context, const v1::StatusRequest* request) {
+  const absl::Status admitted = Admit(*context);
+  if (!admitted.ok()) return new RefusedReactor<grpc::ServerWriteReactor<v1::ExperimentStatus>>(admitted);
   const auto reactor = std::make_shared<WatchReactor>(coordinator_);
   reactor->Begin(request->experiment());
   return reactor.get();
@@ -197,10 +231,11 @@ grpc::ServerWriteReactor<v1::ExperimentStatus>* ControlServiceImpl::Watch(grpc::
 
 grpc::ServerUnaryReactor* ControlServiceImpl::List(grpc::CallbackServerContext* context,
                                                    const v1::ListRequest*, v1::ListResponse* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  coordinator_.List([response, answer = Answer(reactor)](v1::ListResponse list) {
-    *response = std::move(list);
-    answer(absl::OkStatus());
+  coordinator_.List([response, answer = Answer(reactor)](absl::StatusOr<v1::ListResponse> list) {
+    if (list.ok()) *response = *std::move(list);
+    answer(list.status());
   });
   return reactor;
 }
@@ -208,6 +243,7 @@ grpc::ServerUnaryReactor* ControlServiceImpl::List(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* ControlServiceImpl::Status(grpc::CallbackServerContext* context,
                                                      const v1::StatusRequest* request,
                                                      v1::ExperimentStatus* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   coordinator_.Status(request->experiment(),
                       [response, answer = Answer(reactor)](absl::StatusOr<v1::ExperimentStatus> status) {
@@ -220,6 +256,7 @@ grpc::ServerUnaryReactor* ControlServiceImpl::Status(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* ControlServiceImpl::Do(grpc::CallbackServerContext* context,
                                                  const v1::ExperimentRequest* request, Command command,
                                                  v1::ExperimentStatus* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   coordinator_.Do(request->experiment(), command,
                   [response, answer = Answer(reactor)](absl::StatusOr<v1::ExperimentStatus> status) {
@@ -263,6 +300,7 @@ grpc::ServerUnaryReactor* ControlServiceImpl::Delete(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* ControlServiceImpl::Workers(grpc::CallbackServerContext* context,
                                                       const v1::WorkersRequest*,
                                                       v1::WorkersResponse* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   coordinator_.Workers([response, answer = Answer(reactor)](v1::WorkersResponse workers) {
     *response = std::move(workers);
@@ -274,6 +312,7 @@ grpc::ServerUnaryReactor* ControlServiceImpl::Workers(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* ControlServiceImpl::Shutdown(grpc::CallbackServerContext* context,
                                                        const v1::ShutdownRequest* request,
                                                        v1::ShutdownResponse*) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
   request->now() ? coordinator_.Finish() : coordinator_.Drain();
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
@@ -283,6 +322,7 @@ grpc::ServerUnaryReactor* ControlServiceImpl::Shutdown(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* ControlServiceImpl::Info(grpc::CallbackServerContext* context,
                                                    const v1::InfoRequest* request,
                                                    v1::InfoResponse* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
   // Zero: whoever only wants to know who answers.
   const absl::Status status =
       request->protocol() == 0 ? absl::OkStatus() : CheckProtocol(request->protocol(), "caller");

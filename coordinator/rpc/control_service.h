@@ -1,5 +1,6 @@
 // The control service over gRPC's callback API. Every call is a word to the coordinator's loop; the
-// answer comes from there.
+// answer comes from there. Where the coordinator asks for a token (conversation/token.h), every call must
+// show it; health and reflection answer anyone.
 #ifndef SPRINT_COORDINATOR_RPC_CONTROL_SERVICE_H_
 #define SPRINT_COORDINATOR_RPC_CONTROL_SERVICE_H_
 
@@ -39,6 +40,10 @@ class ControlServiceImpl : public v1::Control::CallbackService {
                                  v1::InfoResponse* response) override;
 
  private:
+  // UNAUTHENTICATED when the coordinator asks for a token and the call does not show it.
+  absl::Status Admit(const grpc::CallbackServerContext& context) const;
+  // The call's end when it is not admitted; else null.
+  grpc::ServerUnaryReactor* Refusal(grpc::CallbackServerContext* context) const;
   grpc::ServerUnaryReactor* Do(grpc::CallbackServerContext* context, const v1::ExperimentRequest* request,
                                Command command, v1::ExperimentStatus* response);
 

@@ -22,6 +22,7 @@
 #include "coordinator/rpc/watch_hub.h"
 #include "coordinator/rpc/work_pool.h"
 #include "sprint/v1/control.pb.h"
+#include "storage/reader.h"
 
 namespace sprint {
 
@@ -29,7 +30,7 @@ struct CoordinatorOptions {
   Clock* clock = nullptr;
   std::string database;    // its path, for people and for FindExperiment
   std::string version;     // of the program
-  std::string auth_token;  // what workers must show; empty: nothing
+  std::string auth_token;  // what workers and callers must show; empty: nothing
   absl::Duration lease = absl::Seconds(30);
   absl::Duration heartbeat = absl::Seconds(5);
   absl::Duration linger = absl::Milliseconds(5);
@@ -41,6 +42,9 @@ struct CoordinatorOptions {
   // The number of an experiment of this name that the core does not hold (storage/reader.h); may be
   // null. Runs on the pool.
   std::function<absl::StatusOr<ExperimentId>(const std::string& name)> find_experiment;
+  // Every experiment of the database, also those that the core does not hold (storage/reader.h); may be
+  // null. Runs on the pool.
+  std::function<absl::StatusOr<std::vector<ExperimentSummary>>()> list_experiments;
 };
 
 // A worker's stream, as far as the coordinator needs it. Both are thread-safe and never block.
@@ -71,7 +75,8 @@ class Coordinator {
 
   // ---- Workers. Of one stream these come in order: Hello first, Ended last.
   void Hello(WorkerStreamPtr stream, sprint::Hello hello);
-  // Judges outcomes on the calling thread (a pool's), then hands the message to the loop.
+  // Judges outcomes and compresses their payloads on the calling thread (a pool's), then hands the message
+  // to the loop.
   void Receive(WorkerStreamPtr stream, WorkerMessage message, Receipt receipt);
   void Ended(WorkerStreamPtr stream);
   // A supervisor saw the process of that instance end otherwise than in good order.
@@ -82,7 +87,7 @@ class Coordinator {
   void Submit(ExperimentPlan plan, std::function<void(absl::StatusOr<CreatedExperiment>)> reply);
   void Do(const std::string& name, Command command, StatusReply reply);
   void Status(const std::string& name, StatusReply reply);
-  void List(std::function<void(v1::ListResponse)> reply);
+  void List(std::function<void(absl::StatusOr<v1::ListResponse>)> reply);
   void Workers(std::function<void(v1::WorkersResponse)> reply);
   void Watch(const std::string& name, std::shared_ptr<StatusSink> sink);
   void Unwatch(std::shared_ptr<StatusSink> sink);

@@ -1,6 +1,7 @@
 // The experiments' side of the coordinator: submissions, commands, statuses, and judging what is
 // stored already.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -83,10 +84,12 @@ void Coordinator::JudgeStored(ExperimentId id, std::vector<CellKey> last) {
   });
 }
 
-// The number that `name` means, as far as the core knows.
+// The number that `name` means, where that takes no look into the database: a later experiment of the name
+// may be one that the core does not hold.
 std::optional<ExperimentId> Coordinator::Known(const std::string& name) const {
   int64_t number = 0;
   if (absl::SimpleAtoi(name, &number)) return ExperimentId(number);
+  if (options_.find_experiment != nullptr) return std::nullopt;
   std::optional<ExperimentId> latest;
   for (const ExperimentStatus& status : loop_.core().Experiments()) {
     if (!name.empty() && status.name != name) continue;
@@ -95,8 +98,8 @@ std::optional<ExperimentId> Coordinator::Known(const std::string& name) const {
   return latest;
 }
 
-// Calls `then` on the loop, as a query or as a task. A name that the core does not know is looked up
-// in the database, away from the loop.
+// Calls `then` on the loop, as a query or as a task. A name is looked up in the database, away from the
+// loop.
 void Coordinator::Resolve(const std::string& name, bool query,
                           std::function<void(absl::StatusOr<ExperimentId>)> then) {
   const auto post = [this, query](EventLoop::Task task) {
@@ -129,7 +132,10 @@ void Coordinator::Do(const std::string& name, Command command, StatusReply reply
     if (status.ok()) status = loop_.store().DeleteExperiment(*id);
     loop_.EndIfFatal(status);
     rates_.Forget(*id);
-    if (!status.ok()) return reply(status);
+    if (!status.ok()) {
+      Load(*id).IgnoreError();  // it is still there
+      return reply(status);
+    }
     SPRINT_LOG(kInfo) << "experiment " << id->value() << " deleted; its rows stay";
     reply(v1::ExperimentStatus());
   });
@@ -162,13 +168,23 @@ void Coordinator::Status(const std::string& name, StatusReply reply) {
   });
 }
 
-void Coordinator::List(std::function<void(v1::ListResponse)> reply) {
-  loop_.PostQuery([this, reply = std::move(reply)] {
-    v1::ListResponse response;
-    for (const ExperimentStatus& status : loop_.core().Experiments()) {
-      *response.add_experiments() = ProtoOf(status);
+// What the core holds it knows best; the rest comes from the database.
+void Coordinator::List(std::function<void(absl::StatusOr<v1::ListResponse>)> reply) {
+  pool_.Run([this, reply = std::move(reply)] {
+    std::vector<ExperimentSummary> stored;
+    if (options_.list_experiments != nullptr) {
+      absl::StatusOr<std::vector<ExperimentSummary>> all = options_.list_experiments();
+      if (!all.ok()) return reply(all.status());
+      stored = *std::move(all);
     }
-    reply(std::move(response));
+    loop_.PostQuery([this, reply, stored = std::move(stored)] {
+      std::map<ExperimentId, v1::ExperimentStatus> all;
+      for (const ExperimentSummary& summary : stored) all[summary.id] = sprint::ToProto(summary);
+      for (const ExperimentStatus& status : loop_.core().Experiments()) all[status.id] = ProtoOf(status);
+      v1::ListResponse response;
+      for (auto& [id, status] : all) *response.add_experiments() = std::move(status);
+      reply(std::move(response));
+    });
   });
 }
 

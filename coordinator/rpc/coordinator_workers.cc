@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "coordinator/rpc/coordinator.h"
+#include "storage/payload.h"
 
 namespace sprint {
 
@@ -32,6 +33,10 @@ void Coordinator::Connect(const WorkerStreamPtr& stream, const sprint::Hello& he
     stream->Close(absl::UnavailableError(status.message()));  // it comes back
     return;
   }
+  // What the core has said to the worker so far is for its earlier stream.
+  if (const absl::Status flushed = loop_.Flush(); !flushed.ok()) {
+    return stream->Close(absl::UnavailableError(flushed.message()));
+  }
   WorkerStreamPtr& current = streams_[*worker];
   if (current != nullptr && current != stream) {
     workers_.erase(current.get());
@@ -56,6 +61,9 @@ void Coordinator::Receive(WorkerStreamPtr stream, WorkerMessage message, Receipt
     for (Outcome& outcome : outcomes->outcomes) {
       JudgedOutcome one;
       golds_.Judge(outcome.cell, outcome.text, one.verdicts);
+      EncodedPayload encoded = EncodePayload(outcome.tokens, outcome.text);
+      one.encoded_tokens = std::move(encoded.tokens);
+      one.encoded_text = std::move(encoded.text);
       one.outcome = std::move(outcome);
       judged.push_back(std::move(one));
     }

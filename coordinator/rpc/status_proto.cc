@@ -61,11 +61,6 @@ v1::ExperimentStatus ToProto(const ExperimentStatus& status, const Rate& rate) {
     AddArm(i < status.arm_names.size() ? status.arm_names[i] : "", status.arms[i], proto);
   }
   for (const std::string& note : status.notes) proto.add_notes(note);
-  if (status.waiting_numerics > 0) {
-    proto.add_notes(absl::StrCat(status.waiting_numerics,
-                                 " workers get no cells: their numerics class is not the experiment's "
-                                 "(mixed_numerics: true would let them in)"));
-  }
   return proto;
 }
 
@@ -95,6 +90,21 @@ v1::ExperimentStatus ToProto(const ExperimentRecord& record) {
   proto.set_correct(correct);
   proto.set_generated_tokens(tokens);
   proto.set_quarantined(quarantined);
+  return proto;
+}
+
+v1::ExperimentStatus ToProto(const ExperimentSummary& summary) {
+  v1::ExperimentStatus proto;
+  proto.set_id(summary.id.value());
+  proto.set_name(summary.name);
+  proto.set_state(StateName(summary.state));
+  proto.set_priority(summary.priority);
+  proto.set_eta_seconds(summary.state == ExperimentState::kFinished ? 0 : -1);
+  proto.set_cells(summary.cells);
+  proto.set_done(summary.done);
+  proto.set_correct(summary.correct);
+  proto.set_generated_tokens(summary.tokens);
+  proto.set_quarantined(summary.quarantined);
   return proto;
 }
 

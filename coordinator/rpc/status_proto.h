@@ -6,6 +6,7 @@
 #include "coordinator/core/core.h"
 #include "coordinator/rpc/rates.h"
 #include "sprint/v1/control.pb.h"
+#include "storage/reader.h"
 #include "storage/records.h"
 
 namespace sprint {
@@ -15,6 +16,7 @@ std::string StateName(ExperimentState state);
 v1::ExperimentStatus ToProto(const ExperimentStatus& status, const Rate& rate);
 // Of an experiment that the core does not hold (a finished one after a restart): counts as stored.
 v1::ExperimentStatus ToProto(const ExperimentRecord& record);
+v1::ExperimentStatus ToProto(const ExperimentSummary& summary);
 v1::WorkerStatus ToProto(const WorkerStatus& status, absl::Time now);
 
 }  // namespace sprint

@@ -183,6 +183,27 @@ TEST_F(ReaderTest, FindsAnExperimentByNumberByNameAndTheLatestOfAName) {
   EXPECT_THAT(std::string(unknown.message()), HasSubstr("grid"));
 }
 
+TEST_F(ReaderTest, ListsEveryExperimentWithItsCounts) {
+  ExperimentPlan other = GridPlan(5, 2);
+  other.name = "another";
+  other.priority = 3;
+  ASSERT_OK_AND_ASSIGN(const CreatedExperiment second, store_->CreateExperiment(other, TestTime()));
+  WriteBatch batch;
+  batch.states.push_back({record_.id, ExperimentState::kFinished});
+  ASSERT_OK(store_->Commit(batch));
+  ASSERT_OK_AND_ASSIGN(const std::vector<ExperimentSummary> all, ListExperiments(*reader_));
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].id, record_.id);
+  EXPECT_EQ(all[0].name, "grid");
+  EXPECT_EQ(all[0].state, ExperimentState::kFinished);
+  EXPECT_EQ(all[1].id, second.id);
+  EXPECT_EQ(all[1].state, ExperimentState::kRunning);
+  EXPECT_EQ(all[1].priority, 3);
+  EXPECT_EQ(all[1].cells, 10);
+  EXPECT_EQ(all[1].done,
+            Count(absl::StrCat("SELECT done FROM v_progress WHERE experiment_id = ", second.id.value())));
+}
+
 TEST_F(ReaderTest, CountsWhatExistsOfASelection) {
   const ExperimentPlan plan = GridPlan(4, 3);
   std::vector<Hash256> questions;

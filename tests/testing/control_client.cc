@@ -8,13 +8,10 @@
 #include "base/hash.h"
 #include "conversation/grpc_status.h"
 #include "conversation/messages.h"
+#include "conversation/token.h"
 
 namespace sprint::testing {
 namespace {
-
-std::chrono::system_clock::time_point In(absl::Duration patience) {
-  return absl::ToChronoTime(absl::Now() + patience);
-}
 
 v1::QuestionChunk Questions(const MadeUpExperiment& experiment) {
   v1::QuestionChunk chunk;
@@ -33,8 +30,13 @@ v1::QuestionChunk Questions(const MadeUpExperiment& experiment) {
 
 }  // namespace
 
-ControlClient::ControlClient(std::shared_ptr<grpc::Channel> channel)
-    : channel_(std::move(channel)), stub_(v1::Control::NewStub(channel_)) {}
+ControlClient::ControlClient(std::shared_ptr<grpc::Channel> channel, std::string token)
+    : token_(std::move(token)), channel_(std::move(channel)), stub_(v1::Control::NewStub(channel_)) {}
+
+void ControlClient::Prepare(grpc::ClientContext& context, absl::Duration patience) const {
+  context.set_deadline(absl::ToChronoTime(absl::Now() + patience));
+  if (!token_.empty()) context.AddMetadata(kAuthorizationKey, AuthorizationOf(token_));
+}
 
 v1::Submission ControlClient::Header(const MadeUpExperiment& experiment) {
   v1::Submission header;
@@ -63,7 +65,7 @@ absl::StatusOr<v1::SubmitResponse> ControlClient::Submit(const MadeUpExperiment&
 
 absl::StatusOr<v1::SubmitResponse> ControlClient::SubmitRaw(const std::vector<v1::SubmitRequest>& requests) {
   grpc::ClientContext context;
-  context.set_deadline(In(absl::Seconds(60)));
+  Prepare(context, absl::Seconds(60));
   v1::SubmitResponse response;
   const auto writer = stub_->Submit(&context, &response);
   for (const v1::SubmitRequest& request : requests) {
@@ -77,7 +79,7 @@ absl::StatusOr<v1::SubmitResponse> ControlClient::SubmitRaw(const std::vector<v1
 
 absl::StatusOr<v1::ExperimentStatus> ControlClient::Status(const std::string& name) {
   grpc::ClientContext context;
-  context.set_deadline(In(absl::Seconds(30)));
+  Prepare(context, absl::Seconds(30));
   v1::StatusRequest request;
   request.set_experiment(name);
   v1::ExperimentStatus response;
@@ -89,7 +91,7 @@ absl::StatusOr<v1::ExperimentStatus> ControlClient::Status(const std::string& na
 absl::StatusOr<v1::ExperimentStatus> ControlClient::WatchUntil(const std::string& name, Predicate until,
                                                                absl::Duration patience) {
   grpc::ClientContext context;
-  context.set_deadline(In(patience));
+  Prepare(context, patience);
   v1::StatusRequest request;
   request.set_experiment(name);
   const auto reader = stub_->Watch(&context, request);
@@ -110,7 +112,7 @@ absl::StatusOr<v1::ExperimentStatus> ControlClient::WatchToTheEnd(const std::str
 
 absl::StatusOr<v1::ExperimentStatus> ControlClient::Do(Call call, const std::string& name) {
   grpc::ClientContext context;
-  context.set_deadline(In(absl::Seconds(30)));
+  Prepare(context, absl::Seconds(30));
   v1::ExperimentRequest request;
   request.set_experiment(name);
   v1::ExperimentStatus response;

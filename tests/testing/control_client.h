@@ -26,7 +26,8 @@ struct MadeUpExperiment {
 
 class ControlClient {
  public:
-  explicit ControlClient(std::shared_ptr<grpc::Channel> channel);
+  // Shows `token` in every call of its own (not in those through stub()), unless it is empty.
+  explicit ControlClient(std::shared_ptr<grpc::Channel> channel, std::string token = "");
 
   v1::Control::Stub& stub() { return *stub_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
@@ -48,6 +49,9 @@ class ControlClient {
   absl::StatusOr<v1::ExperimentStatus> Do(Call call, const std::string& name);
 
  private:
+  void Prepare(grpc::ClientContext& context, absl::Duration patience) const;
+
+  const std::string token_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Control::Stub> stub_;
 };

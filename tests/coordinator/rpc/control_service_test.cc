@@ -134,6 +134,26 @@ TEST_F(ServiceTest, ARestartedCoordinatorGoesOnWhereTheStoreIs) {
   EXPECT_EQ(finished.done(), 12);
 }
 
+TEST_F(ServiceTest, ANameMeansTheLatestExperimentOfItAlsoWhereOnlyTheDatabaseHoldsThat) {
+  ASSERT_OK(client_->Submit({}));
+  MadeUpExperiment later;
+  later.questions = 2;
+  ASSERT_OK_AND_ASSIGN(const auto second, client_->Submit(later));
+  StartWorker();
+  ASSERT_OK(client_->WatchToTheEnd(absl::StrCat(second.experiment())));
+  ASSERT_OK(client_->WatchToTheEnd("1"));
+  MadeUpExperiment grown;
+  grown.questions = 5;
+  StopWorkers();
+  ASSERT_OK(client_->Submit(grown));  // runs on after the restart; the two others are not loaded
+  StopCoordinator();
+  find_experiment_ = [](const std::string&) -> absl::StatusOr<ExperimentId> { return ExperimentId(2); };
+  StartCoordinator();
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->Status("made-up"));
+  EXPECT_EQ(status.id(), 2);
+  EXPECT_EQ(status.cells(), 6);
+}
+
 TEST_F(ServiceTest, AnUnknownExperimentIsAnErrorWithItsReason) {
   for (const char* name : {"nobody", "77", ""}) {
     const absl::Status status = client_->Status(name).status();
@@ -186,6 +206,38 @@ TEST_F(ServiceTest, AnotherProtocolVersionIsRefusedWithBothNamed) {
   EXPECT_EQ(ReasonOf(FromGrpc(client_->stub().Info(&context, request, &response))), Reason::kProtocolVersion);
 }
 
+TEST_F(ServiceTest, WhoDoesNotShowTheTokenIsRefusedEveryCall) {
+  StopCoordinator();
+  token_ = "s3cret";
+  StartCoordinator();
+  ASSERT_OK(client_->Submit({}));
+  for (const char* token : {"", "s3cre", "another"}) {
+    ControlClient stranger(server_->InProcessChannel(), token);
+    const auto expect_refusal = [](const absl::Status& status) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated);
+      EXPECT_THAT(std::string(status.message()), HasSubstr("--token-file"));
+    };
+    expect_refusal(stranger.Submit({}).status());
+    expect_refusal(stranger.Status("made-up").status());
+    expect_refusal(stranger.WatchToTheEnd("made-up").status());
+    expect_refusal(stranger.Do(&Stub::Cancel, "made-up").status());
+    grpc::ClientContext contexts[5];
+    v1::ListResponse list;
+    v1::WorkersResponse workers;
+    v1::InfoResponse info;
+    v1::ShutdownResponse shutdown;
+    v1::DeleteResponse deleted;
+    expect_refusal(FromGrpc(stranger.stub().List(&contexts[0], {}, &list)));
+    expect_refusal(FromGrpc(stranger.stub().Workers(&contexts[1], {}, &workers)));
+    expect_refusal(FromGrpc(stranger.stub().Info(&contexts[2], {}, &info)));
+    expect_refusal(FromGrpc(stranger.stub().Shutdown(&contexts[3], {}, &shutdown)));
+    expect_refusal(FromGrpc(stranger.stub().Delete(&contexts[4], {}, &deleted)));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->Status("made-up"));
+  EXPECT_EQ(status.state(), "running");
+  EXPECT_FALSE(coordinator_->draining());
+}
+
 TEST_F(ServiceTest, InfoSaysWhoAnswers) {
   grpc::ClientContext context;
   v1::InfoResponse response;
@@ -211,6 +263,46 @@ TEST_F(ServiceTest, ListsExperimentsAndWorkers) {
   EXPECT_EQ(workers.workers(0).name(), "worker-1");
   EXPECT_EQ(workers.workers(0).done(), 12);
   EXPECT_EQ(workers.workers(0).state(), "idle");
+}
+
+TEST_F(ServiceTest, ListsExperimentsThatOnlyTheDatabaseHolds) {
+  StopCoordinator();
+  ExperimentSummary old;
+  old.id = ExperimentId(1);
+  old.name = "of last week";
+  old.state = ExperimentState::kFinished;
+  old.cells = 7;
+  old.done = 6;
+  old.quarantined = 1;
+  ExperimentSummary stale;  // the core knows it better
+  stale.id = ExperimentId(2);
+  stale.name = "as it was";
+  MadeUpExperiment first;
+  first.questions = 5;
+  list_experiments_ = [&]() -> absl::StatusOr<std::vector<ExperimentSummary>> {
+    return std::vector<ExperimentSummary>{old, stale};
+  };
+  StartCoordinator();
+  ASSERT_OK(client_->Submit(first));
+  ASSERT_OK_AND_ASSIGN(const auto second, client_->Submit({}));
+  ASSERT_EQ(second.experiment(), 2);
+  grpc::ClientContext context;
+  v1::ListResponse list;
+  ASSERT_OK(FromGrpc(client_->stub().List(&context, {}, &list)));
+  // Experiment 1 is held too: what the core says of it counts.
+  ASSERT_EQ(list.experiments_size(), 2);
+  EXPECT_EQ(list.experiments(1).name(), "made-up");
+  EXPECT_EQ(list.experiments(1).cells(), 12);
+  StopCoordinator();
+  disk_ = MakeMemoryDisk();
+  StartCoordinator();
+  grpc::ClientContext again;
+  ASSERT_OK(FromGrpc(client_->stub().List(&again, {}, &list)));
+  ASSERT_EQ(list.experiments_size(), 2);
+  EXPECT_EQ(list.experiments(0).name(), "of last week");
+  EXPECT_EQ(list.experiments(0).state(), "finished");
+  EXPECT_EQ(list.experiments(0).done(), 6);
+  EXPECT_EQ(list.experiments(0).quarantined(), 1);
 }
 
 TEST_F(ServiceTest, ShutdownDrainsTheWorkersThenIsDone) {

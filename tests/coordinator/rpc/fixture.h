@@ -33,11 +33,14 @@ class ServiceTest : public ::testing::Test {
     options.database = "memory";
     options.version = "test";
     options.heartbeat = absl::Milliseconds(200);
+    options.auth_token = token_;
+    options.list_experiments = list_experiments_;
+    options.find_experiment = find_experiment_;
     std::unique_ptr<Store> store = OpenMemoryStore(disk_);
     if (wrap_ != nullptr) store = wrap_(std::move(store));
     ASSERT_OK_AND_ASSIGN(coordinator_, Coordinator::Start(std::move(store), options));
     ASSERT_OK_AND_ASSIGN(server_, Server::Start(*coordinator_, ""));
-    client_ = std::make_unique<ControlClient>(server_->InProcessChannel());
+    client_ = std::make_unique<ControlClient>(server_->InProcessChannel(), token_);
   }
 
   void StopCoordinator() {
@@ -47,11 +50,13 @@ class ServiceTest : public ::testing::Test {
   }
 
   // A worker that runs until StopWorkers or the end of its own; its exit status is kept.
-  void StartWorker(const FakeEngineOptions& engine = {}) {
+  void StartWorker(const FakeEngineOptions& engine = {}) { StartWorker(engine, token_); }
+  void StartWorker(const FakeEngineOptions& engine, const std::string& token) {
     auto worker = std::make_unique<Worker>();
     WorkerShellOptions options;
     options.agent.instance = "instance-" + std::to_string(++instances_);
     options.agent.name = "worker-" + std::to_string(instances_);
+    options.agent.auth_token = token;
     options.agent.backoff_min = absl::Milliseconds(5);
     options.agent.backoff_max = absl::Milliseconds(20);
     options.clock = Clock::Real();
@@ -79,6 +84,9 @@ class ServiceTest : public ::testing::Test {
   };
   std::shared_ptr<MemoryDisk> disk_ = MakeMemoryDisk();
   std::function<std::unique_ptr<Store>(std::unique_ptr<Store>)> wrap_;
+  std::string token_;  // that workers and callers must show
+  std::function<absl::StatusOr<std::vector<ExperimentSummary>>()> list_experiments_;
+  std::function<absl::StatusOr<ExperimentId>(const std::string&)> find_experiment_;
   std::unique_ptr<Coordinator> coordinator_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ControlClient> client_;

@@ -7,7 +7,9 @@
 #include "base/status.h"
 #include "conversation/codec.h"
 #include "conversation/grpc_status.h"
+#include "storage/payload.h"
 #include "tests/coordinator/rpc/fixture.h"
+#include "tests/coordinator/rpc/forwarding_store.h"
 
 namespace sprint::testing {
 namespace {
@@ -150,44 +152,54 @@ TEST_F(ServiceTest, ADeadProcessOfAWorkerGivesItsCellsToAnother) {
   EXPECT_EQ(status.done(), 12);
 }
 
-// A store whose disk is full until it is told otherwise.
-class FullDisk : public Store {
+// Counts, of the answers it is to keep, those that are compressed and are what they should be.
+class PayloadCounter : public ForwardingStore {
  public:
-  FullDisk(std::unique_ptr<Store> store, std::atomic<bool>* full) : store_(std::move(store)), full_(full) {}
-  int64_t epoch() const override { return store_->epoch(); }
-  const std::string& grant_key() const override { return store_->grant_key(); }
-  absl::StatusOr<CreatedExperiment> CreateExperiment(const ExperimentPlan& plan, absl::Time now) override {
-    return store_->CreateExperiment(plan, now);
+  PayloadCounter(std::unique_ptr<Store> store, std::atomic<int>* compressed)
+      : ForwardingStore(std::move(store)), compressed_(compressed) {}
+  absl::Status Commit(const WriteBatch& batch) override {
+    for (const OutcomeRecord& outcome : batch.outcomes) {
+      if (outcome.encoded_tokens.empty() || outcome.encoded_text.empty()) continue;
+      const absl::StatusOr<std::vector<int32_t>> tokens = DecodeTokens(outcome.encoded_tokens);
+      const absl::StatusOr<std::string> text = DecodeText(outcome.encoded_text);
+      if (tokens.ok() && text.ok() && *tokens == outcome.tokens && *text == outcome.text) ++*compressed_;
+    }
+    return ForwardingStore::Commit(batch);
   }
-  absl::StatusOr<ExperimentRecord> LoadExperiment(ExperimentId id) override {
-    return store_->LoadExperiment(id);
-  }
-  absl::StatusOr<std::vector<ExperimentId>> UnfinishedExperiments() override {
-    return store_->UnfinishedExperiments();
-  }
-  absl::Status DeleteExperiment(ExperimentId id) override { return store_->DeleteExperiment(id); }
-  absl::StatusOr<WorkerId> InternWorker(const WorkerRecord& worker) override {
-    return store_->InternWorker(worker);
-  }
-  absl::StatusOr<NumericsId> InternNumerics(const std::string& description) override {
-    return store_->InternNumerics(description);
-  }
+
+ private:
+  std::atomic<int>* const compressed_;
+};
+
+TEST_F(ServiceTest, AnswersAreCompressedBeforeTheyReachTheStoresThread) {
+  StopCoordinator();
+  std::atomic<int> compressed{0};
+  wrap_ = [&compressed](std::unique_ptr<Store> store) {
+    return std::make_unique<PayloadCounter>(std::move(store), &compressed);
+  };
+  StartCoordinator();
+  ASSERT_OK(client_->Submit({}));
+  StartWorker();
+  ASSERT_OK(client_->WatchToTheEnd("made-up"));
+  StopWorkers();
+  StopCoordinator();
+  EXPECT_EQ(compressed, 12);
+}
+
+// A store whose disk is full until it is told otherwise.
+class FullDisk : public ForwardingStore {
+ public:
+  FullDisk(std::unique_ptr<Store> store, std::atomic<bool>* full)
+      : ForwardingStore(std::move(store)), full_(full) {}
   absl::Status Commit(const WriteBatch& batch) override {
     if (*full_) {
       return Error(absl::StatusCode::kResourceExhausted, Reason::kDatabaseFull,
                    "the disk is full; make room");
     }
-    return store_->Commit(batch);
-  }
-  absl::StatusOr<DurableAnswer> FindAnswer(const CellKey& cell) override { return store_->FindAnswer(cell); }
-  absl::StatusOr<std::vector<GoldEntry>> Golds(ExperimentId id) override { return store_->Golds(id); }
-  absl::StatusOr<std::vector<UnjudgedAnswer>> Unjudged(ExperimentId id, int32_t version,
-                                                       int64_t limit) override {
-    return store_->Unjudged(id, version, limit);
+    return ForwardingStore::Commit(batch);
   }
 
  private:
-  const std::unique_ptr<Store> store_;
   std::atomic<bool>* const full_;
 };
 
@@ -227,6 +239,31 @@ TEST_F(ServiceTest, ALostOwnershipEndsTheCoordinatorWithItsReason) {
   EXPECT_EQ(ReasonOf(why), Reason::kDatabaseFenced);
   EXPECT_EQ(AllOutcomes(*disk_).size(), 0U);
   EXPECT_EQ(client_->Status("made-up").status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ServiceTest, AWorkerWithoutTheCoordinatorsTokenIsRefusedForGood) {
+  StopCoordinator();
+  token_ = "s3cret";
+  StartCoordinator();
+  for (const char* token : {"", "s3cre", "s3cret "}) {
+    Speaker worker(server_->InProcessChannel());
+    Hello hello = MakeHello("stranger");
+    hello.auth_token = token;
+    worker.Say(hello);
+    const std::optional<Refused> refused = worker.Hear<Refused>();
+    ASSERT_TRUE(refused.has_value());
+    EXPECT_TRUE(refused->permanent);
+    EXPECT_THAT(refused->message, HasSubstr("--token-file"));
+    EXPECT_EQ(worker.End().code(), absl::StatusCode::kUnauthenticated);
+  }
+  StartWorker({}, "another");
+  workers_[0]->thread.join();
+  EXPECT_THAT(std::string(workers_[0]->status.message()), HasSubstr("--token-file"));
+  workers_.clear();
+  ASSERT_OK(client_->Submit({}));
+  StartWorker();
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->WatchToTheEnd("made-up"));
+  EXPECT_EQ(status.done(), 12);
 }
 
 // A unary call by its full name, as tools make it.
