@@ -155,6 +155,7 @@ bool Scheduler::GrowTo(Sequence& sequence, int64_t positions) {
 
 bool Scheduler::Append(Sequence& sequence, int32_t token, float logprob) {
   SequenceResult& result = sequence.result;
+  ++generated_;
   result.tokens.push_back(token);
   result.logprobs.push_back(logprob);
   if (const std::optional<FinishReason> reason = sequence.stop->After(result.tokens)) {
@@ -178,29 +179,35 @@ std::vector<SequenceResult> Scheduler::Commit(const std::vector<int32_t>& next,
     sequence->planned = 0;
     KeepPrefix(*sequence);
     PromptTrace* trace = traces_.Find(sequence->prompt);
-    if (trace != nullptr && !trace->complete && trace->leader == sequence->request.id &&
-        sequence->computed >= trace->end) {
-      traces_.Complete(
-          *trace, absl::MakeConstSpan(sequence->blocks).first(static_cast<size_t>(BlocksFor(trace->end))));
-    }
+    if (trace == nullptr || trace->complete || trace->leader != sequence->request.id) continue;
+    if (sequence->computed < trace->end) continue;
+    const auto blocks = static_cast<size_t>(BlocksFor(trace->end));
+    traces_.Complete(*trace, absl::MakeConstSpan(sequence->blocks).first(blocks));
   }
   std::vector<SequenceResult> finished;
-  for (size_t i = 0; i < owners_.size(); ++i) {
-    if (!Append(*owners_[i], next[i], logprobs[i])) continue;
-    finished.push_back(std::move(owners_[i]->result));
+  for (size_t row = 0; row < owners_.size(); ++row) {
+    if (owners_[row].drafted > 0) continue;  // taken with its sequence's first row
+    Sequence& sequence = *owners_[row].sequence;
+    if (!TakeTokens(sequence, row, next, logprobs)) continue;
+    if (options_.max_draft > 0) drafts_.Learn(sequence.prompt, sequence.result.tokens);
+    finished.push_back(std::move(sequence.result));
+    // Rows of this sequence that follow have drafted > 0 and are passed over unread.
     Cancel(finished.back().id);
   }
   return finished;
 }
 
 bool Scheduler::Samples(int64_t row) const {
-  return owners_[static_cast<size_t>(row)]->request.decoding.sampler_version() != 0;
+  return owners_[static_cast<size_t>(row)].sequence->request.decoding.sampler_version() != 0;
 }
 
 int32_t Scheduler::Sample(int64_t row, absl::Span<const float> logits) const {
-  const Sequence& sequence = *owners_[static_cast<size_t>(row)];
-  const absl::Span<const int32_t> before[] = {sequence.request.prompt, sequence.result.tokens};
-  const double u = DrawAt(sequence.key, static_cast<int64_t>(sequence.result.tokens.size()));
+  const LogitRow& owner = owners_[static_cast<size_t>(row)];
+  const Sequence& sequence = *owner.sequence;
+  const std::vector<int32_t>& tokens = sequence.result.tokens;
+  const auto drafted = absl::MakeConstSpan(sequence.draft.tokens).first(owner.drafted);
+  const absl::Span<const int32_t> before[] = {sequence.request.prompt, tokens, drafted};
+  const double u = DrawAt(sequence.key, static_cast<int64_t>(tokens.size() + owner.drafted));
   return SampleToken(logits, sequence.request.decoding.sampling, before, u);
 }
 

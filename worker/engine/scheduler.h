@@ -9,9 +9,12 @@
 // same bits, because a row's bits do not depend on how rows are cut into steps. The oldest is
 // never preempted, so every sequence ends.
 //
-// Two savings, each lossless and with a switch: prompts that begin alike under one arm share the
+// Three savings, each lossless and with a switch: prompts that begin alike under one arm share the
 // blocks of their common beginning (prefix_cache.h), and arms that answer one question compute its
-// prompt from their lowest pruned layer upwards (prompt_traces.h). What they keep beyond running
+// prompt from their lowest pruned layer upwards (prompt_traces.h); and the answers known for a prompt
+// draft the next tokens of another (draft_book.h): a step computes the drafted tokens' rows behind the
+// newest token's, and takes what they give as far as the draft is what the sequence itself chose, drawn or
+// greedy. What the first two keep beyond running
 // sequences is given up before any sequence is preempted.
 #ifndef SPRINT_WORKER_ENGINE_SCHEDULER_H_
 #define SPRINT_WORKER_ENGINE_SCHEDULER_H_
@@ -25,11 +28,13 @@
 #include "absl/status/status.h"
 #include "model/config.h"
 #include "worker/engine/block_pool.h"
+#include "worker/engine/draft_book.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/prefix_cache.h"
 #include "worker/engine/prompt_traces.h"
 #include "worker/engine/sequence.h"
 #include "worker/engine/step.h"
+#include "worker/engine/step_cost.h"
 
 namespace sprint {
 
@@ -42,6 +47,8 @@ struct SchedulerOptions {
   bool prefix_reuse = false;
   bool layer_resume = false;  // the runner must be able to (Runner::CanResume)
   int64_t trace_bytes = 0;    // for prompts' residual streams, with layer_resume
+  int64_t max_draft = 0;      // tokens drafted for a sequence in a step; 0: none
+  StepCost step_cost;         // how many of them pay; needed with max_draft
 };
 
 // Not thread-safe.
@@ -70,7 +77,10 @@ class Scheduler : private RowSampler {
   int64_t preemptions() const { return preemptions_; }
   int64_t reused_tokens() const { return reused_tokens_; }    // prompt tokens whose K/V was shared,
   int64_t resumed_tokens() const { return resumed_tokens_; }  // and those computed from a layer upwards
-  int64_t kv_tokens() const;                                  // positions held by running sequences
+  int64_t generated() const { return generated_; }
+  int64_t drafted() const { return drafted_; }    // tokens tried,
+  int64_t accepted() const { return accepted_; }  // and found right
+  int64_t kv_tokens() const;                      // positions held by running sequences
   // Gives up what is kept beyond running sequences until so many blocks are free; false when they
   // cannot be.
   bool MakeRoom(int64_t blocks);
@@ -96,6 +106,13 @@ class Scheduler : private RowSampler {
   void CopyLower(Sequence& sequence, const PromptTrace& trace);
   void Capture(const Sequence& sequence, const StepSequence& step);
   void CaptureAnswer(Sequence& sequence, const StepSequence& step);
+  // Adds drafts to the sequences that decode, where they are worth their rows.
+  void ChooseDrafts();
+  // Cuts a draft to what may still be generated and to the blocks that are free.
+  void FitDraft(Sequence& sequence);
+  // Appends what the sequence's rows gave, the first of them `row`; true when it ended.
+  bool TakeTokens(Sequence& sequence, size_t row, const std::vector<int32_t>& next,
+                  const std::vector<float>& logprobs);
   void AddRows(Sequence& sequence);
   void KeepPrefix(Sequence& sequence);
   // Appends a token; true when the sequence ended with it.
@@ -111,15 +128,23 @@ class Scheduler : private RowSampler {
   BlockPool pool_;
   PrefixCache prefixes_;
   PromptTraces traces_;
+  DraftBook drafts_;
   std::list<Sequence> sequences_;  // in the order of submission
   absl::flat_hash_map<SequenceId, std::list<Sequence>::iterator> by_id_;
   StepBatch batch_;
   std::vector<Sequence*> in_step_;  // in the order of the batch
-  std::vector<Sequence*> owners_;   // of the logit rows
+  struct LogitRow {
+    Sequence* sequence;
+    size_t drafted;  // tokens of its draft before this row's choice
+  };
+  std::vector<LogitRow> owners_;
   int64_t running_ = 0;
   int64_t preemptions_ = 0;
   int64_t reused_tokens_ = 0;
   int64_t resumed_tokens_ = 0;
+  int64_t generated_ = 0;
+  int64_t drafted_ = 0;
+  int64_t accepted_ = 0;
   int64_t plan_ = 0;                          // counts Plan()
   absl::flat_hash_set<Hash256> in_progress_;  // keys of the blocks that the current step fills
 };

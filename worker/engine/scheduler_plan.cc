@@ -17,6 +17,7 @@ void Scheduler::ChooseRows() {
     sequence.planned = 0;
     sequence.first_layer = 0;
     sequence.hidden = nullptr;
+    sequence.draft = Draft{};
     decoding += sequence.running && sequence.decodes() ? 1 : 0;
   }
   int64_t room = options_.max_tokens_per_step - decoding;
@@ -185,7 +186,13 @@ void Scheduler::AddRows(Sequence& sequence) {
   for (int64_t i = 0; i < step.rows; ++i) batch_.tokens.push_back(sequence.Token(sequence.computed + i));
   if (sequence.planned == sequence.pending()) {
     batch_.logit_rows.push_back(batch_.rows() - 1);
-    owners_.push_back(&sequence);
+    owners_.push_back({&sequence, 0});
+    for (size_t i = 0; i < sequence.draft.tokens.size(); ++i) {
+      batch_.tokens.push_back(sequence.draft.tokens[i]);
+      batch_.logit_rows.push_back(batch_.rows() - 1);
+      owners_.push_back({&sequence, i + 1});
+      ++step.rows;
+    }
     if (sequence.request.decoding.sampler_version() != 0) batch_.sampler = this;
   }
   Capture(sequence, step);
@@ -202,6 +209,7 @@ const StepBatch& Scheduler::Plan() {
   ++plan_;
   Admit();
   ChooseRows();
+  if (options_.max_draft > 0 && options_.step_cost.known()) ChooseDrafts();
   // By the layer where they enter; among those of layer 0 the ones that decode first.
   std::vector<Sequence*> order;
   for (Sequence& sequence : sequences_) {

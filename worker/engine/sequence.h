@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "worker/engine/draft_book.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/sampler.h"
 #include "worker/engine/stop_rule.h"
@@ -32,6 +33,7 @@ struct Sequence {
   int64_t planned = 0;
   int32_t first_layer = 0;
   const float* hidden = nullptr;
+  Draft draft;  // rows behind the planned one, which decodes
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }
   // Positions whose token is known, and those of them that are not computed yet.

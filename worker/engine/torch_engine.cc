@@ -1,6 +1,8 @@
 #include "worker/engine/torch_engine.h"
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -72,13 +74,16 @@ absl::StatusOr<std::vector<SequenceResult>> TorchEngine::Step() {
   SPRINT_RETURN_IF_ERROR(failed_);
   ++stats_.steps;
   stats_.tokens += batch.rows();
-  stats_.generated += static_cast<int64_t>(batch.logit_rows.size());
   stats_.gemm_calls += runner_->gemm_calls() - calls;
   stats_.preemptions = scheduler_.preemptions();
   stats_.reused = scheduler_.reused_tokens();
   stats_.resumed = scheduler_.resumed_tokens();
   stats_.peak_kv_tokens = std::max(stats_.peak_kv_tokens, scheduler_.kv_tokens() + batch.rows());
-  return scheduler_.Commit(output_.next, output_.logprobs);
+  std::vector<SequenceResult> finished = scheduler_.Commit(output_.next, output_.logprobs);
+  stats_.generated = scheduler_.generated();
+  stats_.drafted = scheduler_.drafted();
+  stats_.accepted = scheduler_.accepted();
+  return finished;
 }
 
 absl::StatusOr<ForwardResult> TorchEngine::RunWhole(absl::Span<const int32_t> tokens, const Arm& arm,
@@ -158,6 +163,38 @@ int64_t TraceBytes(const ModelConfig& config, int64_t left) {
   return std::clamp<int64_t>(left / 8, 0, kTracedTokens * token);
 }
 
+// Times steps of up to 128 rows, the shorter of two tries each; the blocks' contents are overwritten.
+absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions& options) {
+  std::vector<std::pair<int64_t, double>> points;
+  const Arm baseline;
+  std::vector<int32_t> blocks;
+  for (int64_t rows = 1; rows <= 128 && rows <= options.max_tokens_per_step; rows *= 2) {
+    while (static_cast<int64_t>(blocks.size()) * kBlockTokens < rows) {
+      blocks.push_back(static_cast<int32_t>(blocks.size()));
+    }
+    if (static_cast<int64_t>(blocks.size()) > options.kv_blocks) break;
+    StepBatch batch;
+    StepSequence sequence;
+    sequence.rows = rows;
+    sequence.blocks = blocks.data();
+    sequence.arm = &baseline;
+    for (int64_t row = 0; row < rows; ++row) {
+      batch.tokens.push_back(0);
+      batch.logit_rows.push_back(row);
+    }
+    batch.sequences.push_back(sequence);
+    double best = std::numeric_limits<double>::infinity();
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      StepOutput output;
+      const auto start = std::chrono::steady_clock::now();
+      SPRINT_RETURN_IF_ERROR(runner.Run(batch, &output));
+      best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    points.emplace_back(rows, best);
+  }
+  return points.size() < 2 ? StepCost() : StepCost(std::move(points));
+}
+
 // How many K/V blocks the limit leaves room for; an error when not even one sequence fits.
 absl::StatusOr<int64_t> KvBlocks(const ModelConfig& config, const Runner& runner, int64_t weight_bytes,
                                  int64_t limit, int max_sequences) {
@@ -232,6 +269,10 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
       scheduler_options.kv_blocks,
       KvBlocks(config, *runner, weight_bytes, limit - scheduler_options.trace_bytes, options.max_sequences));
   SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
+  scheduler_options.max_draft = options.max_draft;
+  if (options.max_draft > 0) {
+    SPRINT_ASSIGN_OR_RETURN(scheduler_options.step_cost, MeasureStepCost(*runner, scheduler_options));
+  }
   auto engine = std::make_unique<TorchEngine>(std::move(model), std::move(runner), scheduler_options);
   if (options.self_test) SPRINT_RETURN_IF_ERROR(engine->SelfTest());
   return std::unique_ptr<Engine>(std::move(engine));

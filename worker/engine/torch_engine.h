@@ -26,6 +26,7 @@ struct TorchEngineOptions {
   // Savings that change no bit of any result (scheduler.h says what each does).
   bool prefix_reuse = true;
   bool layer_resume = true;  // where the device's runner can
+  int max_draft = 0;         // tokens drafted from known answers for a sequence in a step; 0: none
 };
 
 // Loads weights (decoded to the dtype), measures the row tile, runs the self-test.

@@ -31,6 +31,9 @@ class SavingsTest : public ::testing::Test {
     int64_t reused = 0;
     int64_t resumed = 0;
     int64_t preemptions = 0;
+    int64_t drafted = 0;
+    int64_t accepted = 0;
+    int64_t steps = 0;
   };
   Run Compute(const std::vector<SequenceRequest>& requests, const SchedulerOptions& options) {
     Scheduler scheduler(config_, options);
@@ -48,6 +51,7 @@ class SavingsTest : public ::testing::Test {
       }
       EXPECT_LE(batch.rows(), options.max_tokens_per_step);
       runner.Run(batch, &output);
+      ++run.steps;
       for (SequenceResult& result : scheduler.Commit(output.next, output.logprobs)) {
         run.results[result.id] = std::move(result);
       }
@@ -60,6 +64,8 @@ class SavingsTest : public ::testing::Test {
     run.reused = scheduler.reused_tokens();
     run.resumed = scheduler.resumed_tokens();
     run.preemptions = scheduler.preemptions();
+    run.drafted = scheduler.drafted();
+    run.accepted = scheduler.accepted();
     return run;
   }
   // `questions` that begin alike, each under the baseline and arms of every layer.
@@ -148,14 +154,53 @@ TEST_F(SavingsTest, WithoutRoomForTracesOrAnybodyToFollowNothingIsKept) {
   EXPECT_EQ(Compute(alone, options_).resumed, 0);
 }
 
+// Each question four times under one arm: greedy answers repeat, drawn ones agree in places.
+std::vector<SequenceRequest> Repeated(const std::vector<SequenceRequest>& requests) {
+  std::vector<SequenceRequest> out;
+  for (const SequenceRequest& request : requests) {
+    for (int32_t sample = 0; sample < 4; ++sample) {
+      out.push_back(request);
+      out.back().id = static_cast<SequenceId>(out.size());
+      out.back().sample = sample;
+      out.back().decoding.max_new_tokens += 3 * sample;
+      if (request.decoding.sampling.temperature > 0) out.back().decoding.sampling.temperature = 0.2;
+    }
+  }
+  return out;
+}
+
+TEST_F(SavingsTest, DraftsFromKnownAnswersChangeStepsAndNotTokens) {
+  const std::vector<SequenceRequest> requests = Repeated(Sweep(2, 20, 6));
+  options_.max_sequences = 1;
+  options_.max_waiting = 0;
+  const Run off = Compute(requests, options_);
+  options_.max_draft = 8;
+  EXPECT_EQ(Compute(requests, options_).drafted, 0);  // without a measured cost none is tried
+  options_.step_cost = StepCost({{1, 1.0}, {64, 1.1}});
+  const Run on = Compute(requests, options_);
+  ExpectEqual(off, on);
+  EXPECT_GT(on.accepted, on.drafted / 4);
+  EXPECT_EQ(off.steps - on.steps, on.accepted);
+  EXPECT_LT(3 * on.steps, 2 * off.steps);
+}
+
+TEST_F(SavingsTest, NoDraftIsTriedWhereRowsCostWhatTokensDo) {
+  const std::vector<SequenceRequest> requests = Repeated(Sweep(1, 20, 7));
+  options_.max_draft = 8;
+  options_.step_cost = StepCost({{1, 1.0}, {64, 64.0}});
+  EXPECT_EQ(Compute(requests, options_).drafted, 0);
+}
+
 TEST_F(SavingsTest, AllSavingsTogetherAreLosslessInAnyMemoryAndStepWidth) {
   int64_t reused = 0;
   int64_t resumed = 0;
   int64_t preemptions = 0;
-  for (uint64_t seed = 10; seed < 40; ++seed) {
+  int64_t accepted = 0;
+  for (uint64_t seed = 10; seed < 26; ++seed) {
     CounterRng rng(seed, /*stream=*/1);
-    const std::vector<SequenceRequest> requests =
+    std::vector<SequenceRequest> requests =
         Sweep(1 + static_cast<int>(rng.NextBelow(6)), static_cast<int64_t>(rng.NextBelow(100)), seed);
+    if (seed % 3 == 0) requests = Repeated(requests);
     SchedulerOptions plain = options_;
     plain.max_sequences = 1;
     plain.max_tokens_per_step = 512;
@@ -167,16 +212,20 @@ TEST_F(SavingsTest, AllSavingsTogetherAreLosslessInAnyMemoryAndStepWidth) {
     options.prefix_reuse = rng.NextBelow(4) > 0;
     options.layer_resume = rng.NextBelow(4) > 0;
     options.trace_bytes = static_cast<int64_t>(rng.NextBelow(8000));
+    options.max_draft = static_cast<int64_t>(rng.NextBelow(10));
+    options.step_cost = StepCost({{1, 1.0}, {64, 1.0 + 0.5 * static_cast<double>(rng.NextBelow(10))}});
     const Run on = Compute(requests, options);
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     ExpectEqual(off, on);
     reused += on.reused;
     resumed += on.resumed;
     preemptions += on.preemptions;
+    accepted += on.accepted;
   }
   EXPECT_GT(reused, 0);
   EXPECT_GT(resumed, 0);
   EXPECT_GT(preemptions, 0);
+  EXPECT_GT(accepted, 0);
 }
 
 TEST_F(SavingsTest, HiddenStatesOfALayerThatIsNotThereAreRefused) {

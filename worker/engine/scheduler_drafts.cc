@@ -1,0 +1,82 @@
+// Drafts from known answers: which are tried in a step, and what is kept of them (scheduler.h).
+#include <algorithm>
+
+#include "worker/engine/attention.h"
+#include "worker/engine/scheduler.h"
+
+namespace sprint {
+
+void Scheduler::ChooseDrafts() {
+  struct Candidate {
+    Sequence* sequence;
+    double chance;  // that the token and all before it are right
+  };
+  std::vector<Candidate> candidates;
+  int64_t rows = 0;
+  int64_t running = 0;
+  for (Sequence& sequence : sequences_) {
+    rows += sequence.planned;
+    if (sequence.planned == 0 || !sequence.decodes()) continue;
+    ++running;
+    sequence.draft = drafts_.Propose(sequence.prompt, sequence.result.tokens, options_.max_draft);
+    FitDraft(sequence);
+    double chance = 1;
+    for (size_t i = 0; i < sequence.draft.tokens.size(); ++i) {
+      chance *= drafts_.Chance(sequence.draft.match + static_cast<int64_t>(i));
+      candidates.push_back({&sequence, chance});
+    }
+  }
+  // Along one draft chances fall, so that a stable order takes a draft's tokens from its first on.
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.chance > b.chance; });
+  const int64_t room = std::max<int64_t>(0, options_.max_tokens_per_step - rows);
+  std::vector<double> chances;
+  for (size_t i = 0; i < candidates.size() && static_cast<int64_t>(i) < room; ++i) {
+    chances.push_back(candidates[i].chance);
+  }
+  const int64_t worth =
+      chances.empty() ? 0 : DraftsWorthTheirRows(options_.step_cost, rows, running, chances);
+  absl::flat_hash_map<Sequence*, size_t> taken;
+  for (int64_t i = 0; i < worth; ++i) ++taken[candidates[static_cast<size_t>(i)].sequence];
+  for (Sequence& sequence : sequences_) {
+    const auto found = taken.find(&sequence);
+    sequence.draft.tokens.resize(found == taken.end() ? 0 : found->second);
+    // The blocks were there when the draft was cut to them; others may have taken them since.
+    FitDraft(sequence);
+    const int64_t end = sequence.computed + 1 + static_cast<int64_t>(sequence.draft.tokens.size());
+    while (!sequence.draft.tokens.empty() &&
+           static_cast<int64_t>(sequence.blocks.size()) * kBlockTokens < end) {
+      sequence.blocks.push_back(pool_.Take());
+    }
+    drafted_ += static_cast<int64_t>(sequence.draft.tokens.size());
+  }
+}
+
+void Scheduler::FitDraft(Sequence& sequence) {
+  if (sequence.draft.tokens.empty()) return;
+  const auto generated = static_cast<int64_t>(sequence.result.tokens.size());
+  const int64_t blocks = static_cast<int64_t>(sequence.blocks.size()) + pool_.available();
+  const int64_t most =
+      std::min({sequence.request.decoding.max_new_tokens - generated - 1, config_.context - sequence.known(),
+                blocks * kBlockTokens - sequence.known()});
+  const auto size = static_cast<int64_t>(sequence.draft.tokens.size());
+  sequence.draft.tokens.resize(static_cast<size_t>(std::clamp<int64_t>(most, 0, size)));
+}
+
+bool Scheduler::TakeTokens(Sequence& sequence, size_t row, const std::vector<int32_t>& next,
+                           const std::vector<float>& logprobs) {
+  const Draft draft = std::move(sequence.draft);
+  sequence.draft = Draft{};
+  for (size_t i = 0;; ++i) {
+    if (Append(sequence, next[row + i], logprobs[row + i])) return true;
+    if (i == draft.tokens.size()) return false;
+    const bool right = next[row + i] == draft.tokens[i];
+    drafts_.Observe(draft.match + static_cast<int64_t>(i), right);
+    if (!right) return false;
+    // The draft's row had the right token at the right place: its K/V stays, what it gave is next.
+    ++sequence.computed;
+    ++accepted_;
+  }
+}
+
+}  // namespace sprint
