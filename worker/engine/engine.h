@@ -79,8 +79,8 @@ class Engine {
   virtual bool Idle() const = 0;
   virtual const StepStats& stats() const = 0;
 
-  // The numerics class: device, instruction set, library and its version, threads, row tile as
-  // measured. Two engines with one description give the same bits. Stable text, one line.
+  // The numerics class: device and instruction set; where a library computes, its version, threads
+  // and row counts as measured. Two engines with one description give the same bits. Stable text, one line.
   virtual std::string NumericsDescription() const = 0;
 };
 

@@ -200,7 +200,14 @@ TEST_F(TorchEngineTest, DescriptionsNameWhatDecidesBits) {
   const std::string text = engine->NumericsDescription();
   EXPECT_EQ(text, Load()->NumericsDescription());
   EXPECT_EQ(text.find('\n'), std::string::npos);
-  for (const char* part : {"cpu", "libtorch", "f32", "threads 1", "rows"}) EXPECT_THAT(text, HasSubstr(part));
+  for (const char* part : {"cpu", "f32", "gemm"}) EXPECT_THAT(text, HasSubstr(part));
+  TorchEngineOptions two;
+  two.threads = 2;
+  EXPECT_EQ(Load(two)->NumericsDescription(), text) << "threads decide no bits";
+  TorchEngineOptions aten;
+  aten.device = "cpu-aten";
+  const std::string other = Load(aten)->NumericsDescription();
+  for (const char* part : {"libtorch", "f32", "threads 1", "rows"}) EXPECT_THAT(other, HasSubstr(part));
   TorchEngineOptions bf16;
   bf16.dtype = Dtype::kBF16;
   EXPECT_THAT(Load(bf16)->NumericsDescription(), HasSubstr("bf16"));
