@@ -1,10 +1,7 @@
 // Question features: one vector a question, cached by content.
 //
-// Extractors know how; this header knows what features are. There are three kinds:
-//   hidden:L  the model's own hidden state of the last prompt token at layer boundary L (0: embeddings,
-//             `layers`: after the final norm), under the baseline (hidden_features.h);
-//   minilm    all-MiniLM-L6-v2 sentence embeddings of the question's text (minilm.h);
-//   file      rows of a safetensors file that the user brings.
+// An extractor knows how; this header knows what features are. Beside extractors' there are those of a
+// safetensors file that the user brings (kind "file").
 #ifndef SPRINT_SELECTOR_FEATURES_H_
 #define SPRINT_SELECTOR_FEATURES_H_
 
@@ -23,7 +20,7 @@ namespace sprint {
 
 // [rows, dim], row-major f32, all finite.
 struct FeatureMatrix {
-  std::string kind;   // "hidden:2", "minilm", "file"
+  std::string kind;   // "hidden:2", "file"
   Hash256 extractor;  // the identity of what computed it: weights, layer, version
   int64_t rows = 0;
   int64_t dim = 0;
