@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "conversation/grpc_status.h"
 #include "conversation/messages.h"
+#include "conversation/token.h"
 
 namespace sprint {
 namespace {
@@ -19,20 +20,31 @@ constexpr absl::Duration kLongPatience = absl::Minutes(30);
 // A chunk of questions stays far below gRPC's limit of 4 MiB a message.
 constexpr size_t kChunkBytes = 1 << 20;
 
+void Authorize(grpc::ClientContext& context, const std::string& authorization) {
+  if (!authorization.empty()) context.AddMetadata(kAuthorizationKey, authorization);
+}
+
 void SetDeadline(grpc::ClientContext& context, absl::Duration patience) {
   context.set_deadline(absl::ToChronoTime(absl::Now() + patience));
 }
+
+// Where calls go, and as whom.
+struct Peer {
+  v1::Control::Stub& stub;
+  const std::string& authorization;
+};
 
 template <typename Request, typename Response>
 using Method = grpc::Status (v1::Control::Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
 template <typename Request, typename Response>
-absl::StatusOr<Response> Call(v1::Control::Stub& stub, Method<Request, Response> method,
-                              const Request& request, absl::Duration patience = kPatience) {
+absl::StatusOr<Response> Call(const Peer& peer, Method<Request, Response> method, const Request& request,
+                              absl::Duration patience = kPatience) {
   grpc::ClientContext context;
+  Authorize(context, peer.authorization);
   SetDeadline(context, patience);
   Response response;
-  SPRINT_RETURN_IF_ERROR(FromGrpc((stub.*method)(&context, request, &response)));
+  SPRINT_RETURN_IF_ERROR(FromGrpc((peer.stub.*method)(&context, request, &response)));
   return response;
 }
 
@@ -44,22 +56,27 @@ v1::ExperimentRequest Named(const std::string& experiment) {
 
 }  // namespace
 
-ControlClient::ControlClient(std::shared_ptr<grpc::Channel> channel, std::string address)
-    : address_(std::move(address)), stub_(v1::Control::NewStub(std::move(channel))) {}
+ControlClient::ControlClient(std::shared_ptr<grpc::Channel> channel, std::string address,
+                             const std::string& token)
+    : address_(std::move(address)),
+      authorization_(token.empty() ? "" : AuthorizationOf(token)),
+      stub_(v1::Control::NewStub(std::move(channel))) {}
 
 absl::StatusOr<std::unique_ptr<ControlClient>> ControlClient::Connect(const std::string& address,
-                                                                      absl::Duration patience) {
+                                                                      absl::Duration patience,
+                                                                      const std::string& token) {
   grpc::ChannelArguments arguments;
   // A coordinator of this machine or cluster is not reached through a web proxy.
   arguments.SetInt("grpc.enable_http_proxy", 0);
   return Connect(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments), address,
-                 patience);
+                 patience, token);
 }
 
 absl::StatusOr<std::unique_ptr<ControlClient>> ControlClient::Connect(std::shared_ptr<grpc::Channel> channel,
                                                                       const std::string& address,
-                                                                      absl::Duration patience) {
-  std::unique_ptr<ControlClient> client(new ControlClient(std::move(channel), address));
+                                                                      absl::Duration patience,
+                                                                      const std::string& token) {
+  std::unique_ptr<ControlClient> client(new ControlClient(std::move(channel), address, token));
   SPRINT_RETURN_IF_ERROR(client->AskInfo(patience));
   return client;
 }
@@ -67,10 +84,17 @@ absl::StatusOr<std::unique_ptr<ControlClient>> ControlClient::Connect(std::share
 absl::Status ControlClient::AskInfo(absl::Duration patience) {
   v1::InfoRequest request;
   request.set_protocol(kProtocolVersion);
-  absl::StatusOr<v1::InfoResponse> info =
-      Call<v1::InfoRequest, v1::InfoResponse>(*stub_, &v1::Control::Stub::Info, request, patience);
+  absl::StatusOr<v1::InfoResponse> info = Call<v1::InfoRequest, v1::InfoResponse>(
+      {*stub_, authorization_}, &v1::Control::Stub::Info, request, patience);
   if (!info.ok()) {
     if (ReasonOf(info.status()) == Reason::kProtocolVersion) return info.status();
+    if (absl::IsUnauthenticated(info.status())) {
+      return absl::UnauthenticatedError(
+          absl::StrCat("the coordinator at ", address_,
+                       authorization_.empty() ? " asks for a token; name the file that holds it with"
+                                              : " asks for another token than this one; name its file with",
+                       " --token-file or $SPRINT_TOKEN_FILE"));
+    }
     return Error(absl::StatusCode::kUnavailable, Reason::kNotReachable,
                  absl::StrCat("no coordinator answers at ", address_, " (", info.status().message(),
                               "); check the address, or that it runs"));
@@ -88,6 +112,7 @@ absl::Status ControlClient::AskInfo(absl::Duration patience) {
 absl::StatusOr<v1::SubmitResponse> ControlClient::Submit(const v1::Submission& header,
                                                          const std::vector<v1::Question>& questions) {
   grpc::ClientContext context;
+  Authorize(context, authorization_);
   SetDeadline(context, kLongPatience);
   v1::SubmitResponse response;
   const auto writer = stub_->Submit(&context, &response);
@@ -110,49 +135,52 @@ absl::StatusOr<v1::SubmitResponse> ControlClient::Submit(const v1::Submission& h
 }
 
 absl::StatusOr<v1::ListResponse> ControlClient::List() {
-  return Call<v1::ListRequest, v1::ListResponse>(*stub_, &v1::Control::Stub::List, {});
+  return Call<v1::ListRequest, v1::ListResponse>({*stub_, authorization_}, &v1::Control::Stub::List, {});
 }
 
 absl::StatusOr<v1::ExperimentStatus> ControlClient::Status(const std::string& experiment) {
   v1::StatusRequest request;
   request.set_experiment(experiment);
-  return Call<v1::StatusRequest, v1::ExperimentStatus>(*stub_, &v1::Control::Stub::Status, request);
+  return Call<v1::StatusRequest, v1::ExperimentStatus>({*stub_, authorization_}, &v1::Control::Stub::Status,
+                                                       request);
 }
 
 absl::StatusOr<v1::ExperimentStatus> ControlClient::Pause(const std::string& experiment) {
-  return Call<v1::ExperimentRequest, v1::ExperimentStatus>(*stub_, &v1::Control::Stub::Pause,
-                                                           Named(experiment));
+  return Call<v1::ExperimentRequest, v1::ExperimentStatus>({*stub_, authorization_},
+                                                           &v1::Control::Stub::Pause, Named(experiment));
 }
 
 absl::StatusOr<v1::ExperimentStatus> ControlClient::Resume(const std::string& experiment) {
-  return Call<v1::ExperimentRequest, v1::ExperimentStatus>(*stub_, &v1::Control::Stub::Resume,
-                                                           Named(experiment));
+  return Call<v1::ExperimentRequest, v1::ExperimentStatus>({*stub_, authorization_},
+                                                           &v1::Control::Stub::Resume, Named(experiment));
 }
 
 absl::StatusOr<v1::ExperimentStatus> ControlClient::Cancel(const std::string& experiment) {
-  return Call<v1::ExperimentRequest, v1::ExperimentStatus>(*stub_, &v1::Control::Stub::Cancel,
-                                                           Named(experiment));
+  return Call<v1::ExperimentRequest, v1::ExperimentStatus>({*stub_, authorization_},
+                                                           &v1::Control::Stub::Cancel, Named(experiment));
 }
 
 absl::StatusOr<v1::ExperimentStatus> ControlClient::Retry(const std::string& experiment) {
-  return Call<v1::ExperimentRequest, v1::ExperimentStatus>(*stub_, &v1::Control::Stub::Retry,
-                                                           Named(experiment));
+  return Call<v1::ExperimentRequest, v1::ExperimentStatus>({*stub_, authorization_},
+                                                           &v1::Control::Stub::Retry, Named(experiment));
 }
 
 absl::Status ControlClient::Delete(const std::string& experiment) {
-  return Call<v1::ExperimentRequest, v1::DeleteResponse>(*stub_, &v1::Control::Stub::Delete,
+  return Call<v1::ExperimentRequest, v1::DeleteResponse>({*stub_, authorization_}, &v1::Control::Stub::Delete,
                                                          Named(experiment), kLongPatience)
       .status();
 }
 
 absl::StatusOr<v1::WorkersResponse> ControlClient::Workers() {
-  return Call<v1::WorkersRequest, v1::WorkersResponse>(*stub_, &v1::Control::Stub::Workers, {});
+  return Call<v1::WorkersRequest, v1::WorkersResponse>({*stub_, authorization_}, &v1::Control::Stub::Workers,
+                                                       {});
 }
 
 absl::Status ControlClient::Shutdown(bool now) {
   v1::ShutdownRequest request;
   request.set_now(now);
-  return Call<v1::ShutdownRequest, v1::ShutdownResponse>(*stub_, &v1::Control::Stub::Shutdown, request)
+  return Call<v1::ShutdownRequest, v1::ShutdownResponse>({*stub_, authorization_},
+                                                         &v1::Control::Stub::Shutdown, request)
       .status();
 }
 
@@ -170,6 +198,7 @@ absl::Status ControlClient::Watch(const std::string& experiment, Stop& stop,
     if (stop.hung_up_) return absl::CancelledError("stopped watching");
     stop.context_ = &context;
   }
+  Authorize(context, authorization_);
   v1::StatusRequest request;
   request.set_experiment(experiment);
   const auto reader = stub_->Watch(&context, request);

@@ -21,14 +21,17 @@ namespace sprint {
 // Thread-safe.
 class ControlClient {
  public:
-  // Asks the coordinator at `address` who it is, for at most `patience`. FAILED_PRECONDITION
-  // (kProtocolVersion) when it speaks another version; both are named.
+  // Asks the coordinator at `address` who it is, for at most `patience`. `token`: what it may ask for
+  // (conversation/token.h); empty: none. FAILED_PRECONDITION (kProtocolVersion) when it speaks another
+  // version; both are named. UNAUTHENTICATED when it asks for another token.
   static absl::StatusOr<std::unique_ptr<ControlClient>> Connect(const std::string& address,
-                                                                absl::Duration patience);
+                                                                absl::Duration patience,
+                                                                const std::string& token = "");
   // For tests: over a channel that is there already.
   static absl::StatusOr<std::unique_ptr<ControlClient>> Connect(std::shared_ptr<grpc::Channel> channel,
                                                                 const std::string& address,
-                                                                absl::Duration patience);
+                                                                absl::Duration patience,
+                                                                const std::string& token = "");
 
   const std::string& address() const { return address_; }
   const v1::InfoResponse& info() const { return info_; }
@@ -64,10 +67,11 @@ class ControlClient {
                      const std::function<bool(const v1::ExperimentStatus&)>& update);
 
  private:
-  ControlClient(std::shared_ptr<grpc::Channel> channel, std::string address);
+  ControlClient(std::shared_ptr<grpc::Channel> channel, std::string address, const std::string& token);
   absl::Status AskInfo(absl::Duration patience);
 
   const std::string address_;
+  const std::string authorization_;  // of every call; empty: none
   const std::unique_ptr<v1::Control::Stub> stub_;
   v1::InfoResponse info_;
 };

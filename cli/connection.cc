@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "conversation/token.h"
 
 namespace sprint {
 namespace {
@@ -33,6 +34,9 @@ void AddConnection(CLI::App* command, Connection& connection) {
                    "A running coordinator, instead of the database's own")
       ->envname("SPRINT_COORDINATOR")
       ->type_name("HOST:PORT");
+  command->add_option("--token-file", connection.token_file, "Holds the token that the coordinator asks for")
+      ->envname("SPRINT_TOKEN_FILE")
+      ->type_name("FILE");
 }
 
 LocalWorkerOptions::LocalWorkerOptions() {
@@ -56,8 +60,12 @@ void AddLocalWorkers(CLI::App* command, LocalWorkerOptions& options) {
 }
 
 absl::StatusOr<std::unique_ptr<ControlClient>> ReachLive(const Connection& connection) {
-  if (connection.coordinator.empty()) return AttachToOwner(connection.database);
-  return ControlClient::Connect(connection.coordinator, kConnectPatience);
+  if (connection.coordinator.empty()) return AttachToOwner(connection.database, connection.token_file);
+  std::string token;
+  if (!connection.token_file.empty()) {
+    SPRINT_ASSIGN_OR_RETURN(token, ReadTokenFile(connection.token_file));
+  }
+  return ControlClient::Connect(connection.coordinator, kConnectPatience, token);
 }
 
 absl::StatusOr<std::unique_ptr<ControlClient>> RequireLive(const Connection& connection) {
@@ -68,6 +76,20 @@ absl::StatusOr<std::unique_ptr<ControlClient>> RequireLive(const Connection& con
                             "; `sprint resume` starts one, --coordinator names another"));
 }
 
+absl::StatusOr<Coordinator> ReachOrStart(const Connection& connection, const LocalWorkerOptions& local) {
+  if (!connection.coordinator.empty()) {
+    Coordinator coordinator;
+    SPRINT_ASSIGN_OR_RETURN(coordinator.attached, ReachLive(connection));
+    return coordinator;
+  }
+  LocalCoordinator::Options options;
+  options.database = connection.database;
+  options.workers = local.workers;
+  options.worker_threads = local.threads;
+  options.token_file = connection.token_file;
+  return AttachOrStart(options);
+}
+
 absl::StatusOr<Coordinator> ReachOrStartBriefly(const Connection& connection) {
   Coordinator coordinator;
   SPRINT_ASSIGN_OR_RETURN(coordinator.attached, ReachLive(connection));
@@ -76,6 +98,7 @@ absl::StatusOr<Coordinator> ReachOrStartBriefly(const Connection& connection) {
   LocalCoordinator::Options options;
   options.database = connection.database;
   options.workers = 0;
+  options.token_file = connection.token_file;
   return AttachOrStart(options);
 }
 

@@ -16,9 +16,10 @@ namespace sprint {
 struct Connection {
   std::string database = "sprint.db";
   std::string coordinator;  // HOST:PORT; empty: the one of the database
+  std::string token_file;   // holds what the coordinator asks for; empty: nothing
 };
 
-// --db and --coordinator; also $SPRINT_DB and $SPRINT_COORDINATOR.
+// --db, --coordinator and --token-file; also $SPRINT_DB, $SPRINT_COORDINATOR and $SPRINT_TOKEN_FILE.
 void AddConnection(CLI::App* command, Connection& connection);
 void AddDatabase(CLI::App* command, std::string& database);
 
@@ -36,6 +37,8 @@ void AddLocalWorkers(CLI::App* command, LocalWorkerOptions& options);
 absl::StatusOr<std::unique_ptr<ControlClient>> ReachLive(const Connection& connection);
 // The same, for commands that need one: UNAVAILABLE (kNotReachable) saying how to start one.
 absl::StatusOr<std::unique_ptr<ControlClient>> RequireLive(const Connection& connection);
+// The coordinator named, or the database's: the live one, or one that is started with these workers.
+absl::StatusOr<Coordinator> ReachOrStart(const Connection& connection, const LocalWorkerOptions& local);
 // The coordinator, or one without workers that is started for the moment.
 absl::StatusOr<Coordinator> ReachOrStartBriefly(const Connection& connection);
 // The database, when there is one: NOT_FOUND says how one comes to be.

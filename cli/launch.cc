@@ -116,21 +116,12 @@ absl::StatusOr<int> DryRun(const Terminal& terminal, const LaunchOptions& option
   return kExitDone;
 }
 
-absl::StatusOr<Coordinator> FindCoordinator(const LaunchOptions& options) {
-  Coordinator coordinator;
-  if (!options.connection.coordinator.empty()) {
-    SPRINT_ASSIGN_OR_RETURN(coordinator.attached, ReachLive(options.connection));
-    return coordinator;
-  }
-  return AttachOrStart({options.connection.database, options.local.workers, options.local.threads});
-}
-
 absl::StatusOr<int> Launch(const Terminal& terminal, const LaunchOptions& options) {
   // Before any thread, so that Ctrl-C is ours wherever it arrives.
   Interrupts interrupts;
   SPRINT_ASSIGN_OR_RETURN(const PreparedLaunch launch, PrepareWithProgress(terminal, options));
   if (options.dry_run) return DryRun(terminal, options, launch);
-  SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, FindCoordinator(options));
+  SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, ReachOrStart(options.connection, options.local));
   const absl::StatusOr<v1::SubmitResponse> submitted =
       coordinator.client().Submit(SubmissionOf(launch), QuestionsOf(launch));
   if (!submitted.ok()) {

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "cli/siblings.h"
+#include "conversation/token.h"
 #include "storage/endpoint.h"
 
 namespace sprint {
@@ -55,13 +56,18 @@ absl::Status CheckLog(const std::string& database, const std::string& log) {
 }
 
 // The coordinator that an endpoint file speaks of, when it is really this database's owner.
-absl::StatusOr<std::unique_ptr<ControlClient>> Reach(const Endpoint& endpoint) {
+absl::StatusOr<std::unique_ptr<ControlClient>> Reach(const Endpoint& endpoint,
+                                                     const std::string& token_file) {
   // A dead process leaves its file behind; its port may be another program's now.
   if (OnThisMachine(endpoint.address) && kill(static_cast<pid_t>(endpoint.pid), 0) != 0 && errno == ESRCH) {
     return nullptr;
   }
+  std::string token;
+  if (!token_file.empty()) {
+    SPRINT_ASSIGN_OR_RETURN(token, ReadTokenFile(token_file));
+  }
   absl::StatusOr<std::unique_ptr<ControlClient>> client =
-      ControlClient::Connect(endpoint.address, kInfoPatience);
+      ControlClient::Connect(endpoint.address, kInfoPatience, token);
   if (!client.ok()) {
     if (ReasonOf(client.status()) == Reason::kNotReachable) return nullptr;
     return client.status();
@@ -73,11 +79,12 @@ absl::StatusOr<std::unique_ptr<ControlClient>> Reach(const Endpoint& endpoint) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ControlClient>> AttachToOwner(const std::string& database) {
+absl::StatusOr<std::unique_ptr<ControlClient>> AttachToOwner(const std::string& database,
+                                                             const std::string& token_file) {
   const absl::StatusOr<Endpoint> endpoint = ReadEndpoint(database);
   if (absl::IsNotFound(endpoint.status())) return nullptr;
   if (!endpoint.ok()) return endpoint.status();
-  return Reach(*endpoint);
+  return Reach(*endpoint, token_file);
 }
 
 absl::StatusOr<std::unique_ptr<LocalCoordinator>> LocalCoordinator::Start(const Options& options) {
@@ -92,6 +99,7 @@ absl::StatusOr<std::unique_ptr<LocalCoordinator>> LocalCoordinator::Start(const 
   if (options.worker_threads > 0) {
     arguments.insert(arguments.end(), {"--worker-threads", absl::StrCat(options.worker_threads)});
   }
+  if (!options.token_file.empty()) arguments.insert(arguments.end(), {"--token-file", options.token_file});
   if (options.exit_when_idle) arguments.emplace_back("--exit-when-idle");
   SPRINT_ASSIGN_OR_RETURN(coordinator->pid_, StartDetached(program, arguments, coordinator->log_));
   const absl::Status serving = coordinator->WaitUntilItServes(options);
@@ -111,7 +119,7 @@ absl::Status LocalCoordinator::WaitUntilItServes(const Options& options) {
     const absl::StatusOr<Endpoint> endpoint = ReadEndpoint(options.database);
     // A file of an earlier owner has another process id.
     if (endpoint.ok() && endpoint->pid == pid_) {
-      SPRINT_ASSIGN_OR_RETURN(client_, Reach(*endpoint));
+      SPRINT_ASSIGN_OR_RETURN(client_, Reach(*endpoint, options.token_file));
       if (client_ != nullptr) return absl::OkStatus();
     }
     absl::SleepFor(kPoll);
@@ -166,7 +174,7 @@ std::string LocalCoordinator::LastWords() const {
 
 absl::StatusOr<Coordinator> AttachOrStart(const LocalCoordinator::Options& options) {
   Coordinator coordinator;
-  SPRINT_ASSIGN_OR_RETURN(coordinator.attached, AttachToOwner(options.database));
+  SPRINT_ASSIGN_OR_RETURN(coordinator.attached, AttachToOwner(options.database, options.token_file));
   if (coordinator.attached != nullptr) return coordinator;
   absl::StatusOr<std::unique_ptr<LocalCoordinator>> started = LocalCoordinator::Start(options);
   if (started.ok()) {
@@ -174,7 +182,7 @@ absl::StatusOr<Coordinator> AttachOrStart(const LocalCoordinator::Options& optio
     return coordinator;
   }
   // Another command may have been faster with the same idea.
-  absl::StatusOr<std::unique_ptr<ControlClient>> other = AttachToOwner(options.database);
+  absl::StatusOr<std::unique_ptr<ControlClient>> other = AttachToOwner(options.database, options.token_file);
   if (!other.ok() || *other == nullptr) return started.status();
   coordinator.attached = *std::move(other);
   return coordinator;

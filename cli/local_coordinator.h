@@ -22,6 +22,7 @@ class LocalCoordinator {
     std::string database;
     int workers = 0;
     int worker_threads = 0;  // of each; 0: all there are
+    std::string token_file;  // the coordinator asks for what is in it; empty: for nothing
     // Ends by itself when no experiment is left to run.
     bool exit_when_idle = true;
     absl::Duration patience = absl::Seconds(60);  // for the endpoint to answer
@@ -54,8 +55,9 @@ class LocalCoordinator {
 };
 
 // The live coordinator that owns `database`, null when none runs. Errors: an endpoint file that is no such
-// thing, a coordinator of another protocol version.
-absl::StatusOr<std::unique_ptr<ControlClient>> AttachToOwner(const std::string& database);
+// thing, a coordinator of another protocol version or that asks for another token. `token_file` may be empty.
+absl::StatusOr<std::unique_ptr<ControlClient>> AttachToOwner(const std::string& database,
+                                                             const std::string& token_file);
 
 // A coordinator, and who started it.
 struct Coordinator {

@@ -21,7 +21,7 @@ struct ResumeOptions {
 
 // What is to go on: the experiment named, or every one that was running when its coordinator ended; of
 // paused ones alone, the latest.
-absl::StatusOr<std::vector<v1::ExperimentStatus>> Unfinished(const std::vector<v1::ExperimentStatus>& all) {
+std::vector<v1::ExperimentStatus> Unfinished(const std::vector<v1::ExperimentStatus>& all) {
   std::vector<v1::ExperimentStatus> running;
   std::vector<v1::ExperimentStatus> paused;
   for (const v1::ExperimentStatus& status : all) {
@@ -32,30 +32,41 @@ absl::StatusOr<std::vector<v1::ExperimentStatus>> Unfinished(const std::vector<v
   return running;
 }
 
-absl::StatusOr<std::vector<v1::ExperimentStatus>> Targets(ControlClient* live, const ResumeOptions& options) {
+// The experiment named, or all there are.
+absl::StatusOr<std::vector<v1::ExperimentStatus>> Candidates(ControlClient* live,
+                                                             const ResumeOptions& options) {
   if (live != nullptr) {
     if (!options.experiment.empty()) {
       SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentStatus status, live->Status(options.experiment));
       return std::vector{status};
     }
     SPRINT_ASSIGN_OR_RETURN(const v1::ListResponse list, live->List());
-    return Unfinished({list.experiments().begin(), list.experiments().end()});
+    return std::vector<v1::ExperimentStatus>(list.experiments().begin(), list.experiments().end());
   }
   SPRINT_ASSIGN_OR_RETURN(const auto reader, OpenDatabase(options.connection.database));
-  if (!options.experiment.empty()) {
-    SPRINT_ASSIGN_OR_RETURN(const ExperimentId id, FindExperiment(*reader, options.experiment));
-    SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentStatus status, StatusFromDatabase(*reader, id));
-    return std::vector{status};
+  if (options.experiment.empty()) return ListFromDatabase(*reader);
+  SPRINT_ASSIGN_OR_RETURN(const ExperimentId id, FindExperiment(*reader, options.experiment));
+  SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentStatus status, StatusFromDatabase(*reader, id));
+  return std::vector{status};
+}
+
+// To resume puts no quarantined cell back: what does.
+void PointAtRetry(const Terminal& terminal, const std::vector<v1::ExperimentStatus>& experiments) {
+  for (const v1::ExperimentStatus& status : experiments) {
+    if (status.quarantined() == 0 || status.state() != "finished") continue;
+    terminal.err.Write(absl::StrCat(Printable(status.name()), " (experiment ", status.id(), ") ended with ",
+                                    Plural(status.quarantined(), "cell", "cells"),
+                                    " quarantined; sprint retry ", status.id(), " tries again\n"));
   }
-  SPRINT_ASSIGN_OR_RETURN(const auto all, ListFromDatabase(*reader));
-  return Unfinished(all);
 }
 
 absl::StatusOr<int> Resume(const Terminal& terminal, const ResumeOptions& options) {
   Interrupts interrupts;
   Coordinator coordinator;
   SPRINT_ASSIGN_OR_RETURN(coordinator.attached, ReachLive(options.connection));
-  SPRINT_ASSIGN_OR_RETURN(const auto targets, Targets(coordinator.attached.get(), options));
+  SPRINT_ASSIGN_OR_RETURN(const auto candidates, Candidates(coordinator.attached.get(), options));
+  const auto targets = options.experiment.empty() ? Unfinished(candidates) : candidates;
+  if (targets.empty() || !options.experiment.empty()) PointAtRetry(terminal, candidates);
   if (targets.empty()) {
     terminal.err.Write("nothing to resume: every experiment is finished or cancelled (sprint list)\n");
     return kExitDone;
@@ -68,8 +79,7 @@ absl::StatusOr<int> Resume(const Terminal& terminal, const ResumeOptions& option
     terminal.err.Write(absl::StrCat("attached to the coordinator at ", coordinator.client().address(),
                                     "; Ctrl-C leaves it running\n"));
   } else {
-    SPRINT_ASSIGN_OR_RETURN(coordinator, AttachOrStart({options.connection.database, options.local.workers,
-                                                        options.local.threads}));
+    SPRINT_ASSIGN_OR_RETURN(coordinator, ReachOrStart(options.connection, options.local));
   }
   FollowOptions follow;
   follow.connection = options.connection;
