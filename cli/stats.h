@@ -26,8 +26,9 @@ struct Stats {
   int64_t judgeable = 0;    // questions that have a right answer
   JudgedExperiment judged;  // arms, and how the answers came about
   Correction correction = Correction::kBenjaminiHochberg;
-  SweepStatistics statistics;  // of the settled questions
-  // Cells are still to come: numbers will change, and of the judgeable questions only the settled count.
+  SweepStatistics statistics;  // of the counted questions
+  // Cells are still to come: numbers will change, and of the judgeable questions only those before the
+  // first that is not settled count.
   bool interim() const { return done + quarantined < cells; }
 };
 

@@ -57,15 +57,28 @@ std::string Corrected(const Stats& stats, const std::vector<size_t>& arms) {
                       absl::StrFormat("%.1f", kLevel * static_cast<double>(count)), ".");
 }
 
-std::string BestOfMany(const Stats& stats, size_t count) {
-  const NullBest& best = stats.statistics.best;
-  const std::string name = stats.judged.arms[*stats.statistics.best_arm];
-  return absl::StrCat(
-      "The best arm, ", name, ", is ", Points(std::abs(best.observed)), " points ",
-      best.observed >= 0 ? "above" : "below", " the baseline. Had no arm done anything, the best of ", count,
-      " would still show ", Points(best.expected), " on average (", Points(best.range.low), " to ",
-      Points(best.range.high), " in 95 % of sweeps), and ", Points(std::abs(best.observed)), " or more in ",
-      absl::StrFormat("%.1f", 100 * best.chance), " %. On new questions expect it nearer to the baseline.");
+// What luck alone makes of the top of the table; empty where all arms are shown to be worse.
+std::string BestOfMany(const Stats& stats, size_t compared) {
+  const SweepStatistics& statistics = stats.statistics;
+  const NullBest& best = statistics.best;
+  if (statistics.best_of < 2) return "";
+  const bool left_aside = statistics.best_of < static_cast<int64_t>(compared);
+  std::string text = absl::StrCat(
+      "Had no arm done anything, the best of ", statistics.best_of,
+      left_aside ? " (those shown to be worse left aside)" : "", " would still show ", Points(best.expected),
+      " points on average, ", Points(best.range.low), " to ", Points(best.range.high),
+      " in 95 % of sweeps. The best here, ", stats.judged.arms[*statistics.best_arm]);
+  if (best.observed <= 0) {
+    absl::StrAppend(
+        &text, ", is ",
+        best.observed < 0 ? absl::StrCat(Points(-best.observed), " points below") : std::string("level with"),
+        " the baseline.");
+    return text;
+  }
+  absl::StrAppend(&text, ", shows ", Points(best.observed), "; luck gives as much in ",
+                  absl::StrFormat("%.1f", 100 * best.chance),
+                  " % of sweeps. On new questions expect it nearer to the baseline.");
+  return text;
 }
 
 // What this many questions cannot show.
@@ -101,7 +114,8 @@ std::vector<std::string> Conclusions(const Stats& stats) {
   std::vector<std::string> sentences;
   Claims(stats, arms, sentences);
   sentences.push_back(Corrected(stats, arms));
-  if (arms.size() > 1) sentences.push_back(BestOfMany(stats, arms.size()));
+  const std::string luck = BestOfMany(stats, arms.size());
+  if (!luck.empty()) sentences.push_back(luck);
   sentences.push_back(Hidden(stats, arms.size()));
   const SweepStatistics& statistics = stats.statistics;
   sentences.push_back(absl::StrCat(

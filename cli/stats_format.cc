@@ -39,13 +39,15 @@ std::string Heading(const Stats& stats, const Style& style) {
 }
 
 std::string Interim(const Stats& stats) {
+  const bool cancelled = stats.state == "cancelled";
   return absl::StrCat(
       "Interim: ", FormatCount(stats.cells - stats.done - stats.quarantined), " of ",
-      FormatCount(stats.cells), " cells are still to come. Only the ",
-      FormatCount(stats.statistics.questions), " of ", FormatCount(stats.judgeable),
-      " questions that every arm has finished are counted: what is unfinished is mostly long answers, which "
-      "are wrong more often, so an arm counted without them would look too good. Numbers will change; judge "
-      "at the end.");
+      FormatCount(stats.cells), cancelled ? " cells were not computed." : " cells are still to come.",
+      " Only the first ", FormatCount(stats.statistics.questions), " of ", FormatCount(stats.judgeable),
+      " questions are counted, up to the first that some arm has not finished: what is unfinished is mostly "
+      "long answers, which are wrong more often, so counting all that is finished would make arms look too "
+      "good.",
+      cancelled ? "" : " Numbers will change; judge at the end.");
 }
 
 std::string Commands(const Stats& stats, const StatsStyle& options) {
@@ -60,7 +62,7 @@ std::string Commands(const Stats& stats, const StatsStyle& options) {
                                                               : "how many arms get each question right";
   const std::string second = absl::StrCat("sprint plan", db, " --from ", id, " --effect 3");
   const std::string third = absl::StrCat("sprint export", db, " ", id, " --out results/");
-  const int width = DisplayWidth(first) > DisplayWidth(third) ? DisplayWidth(first) : DisplayWidth(third);
+  const int width = std::max({DisplayWidth(first), DisplayWidth(second), DisplayWidth(third)});
   const auto line = [width](const std::string& command, const std::string& says) {
     return absl::StrCat("  ", Pad(command, width, Align::kLeft), "   ", says, "\n");
   };
@@ -74,22 +76,23 @@ std::string FormatStats(const Stats& stats, const StatsStyle& options) {
   const Style& style = options.style;
   const int width = options.width > 0 ? std::min(options.width, kTextWidth) : kTextWidth;
   std::string text = Heading(stats, style);
-  if (stats.interim())
-    absl::StrAppend(&text, "\n", style.Paint(Tone::kWarning, Paragraph(Interim(stats), "", width)));
+  if (stats.interim()) absl::StrAppend(&text, "\n", Paragraph(Interim(stats), "", width));
   if (stats.statistics.questions == 0) {
-    absl::StrAppend(&text, "\n",
-                    Paragraph(stats.judgeable == 0
-                                  ? "No question has a right answer: nothing can be said of accuracy."
-                                  : "No question is finished by every arm yet: there is nothing to compare. "
-                                    "sprint status shows how far each arm is.",
-                              "", width));
+    absl::StrAppend(
+        &text, "\n",
+        Paragraph(stats.judgeable == 0
+                      ? "No question has a right answer: nothing can be said of accuracy."
+                      : "The first question is not finished by every arm yet: there is nothing to compare. "
+                        "sprint status shows how far each arm is.",
+                  "", width));
     return text;
   }
   absl::StrAppend(&text, "\n", ArmTable(stats, options));
-  for (const auto& [title, table] :
-       {std::pair<std::string, std::string>("By number of samples", SampleTable(stats, options)),
-        {"By subject", GroupTable(stats, stats.statistics.subjects, "subject", options)},
-        {"By level", GroupTable(stats, stats.statistics.levels, "level", options)}}) {
+  const std::vector<std::pair<std::string, std::string>> tables = {
+      {"By number of samples", SampleTable(stats, options)},
+      {"By subject", GroupTable(stats, stats.statistics.subjects, "subject", options)},
+      {"By level", GroupTable(stats, stats.statistics.levels, "level", options)}};
+  for (const auto& [title, table] : tables) {
     if (!table.empty()) absl::StrAppend(&text, "\n", style.Paint(Tone::kStrong, title), "\n", table);
   }
   absl::StrAppend(&text, "\n", style.Paint(Tone::kStrong, "What this shows, and what it cannot"), "\n");

@@ -86,9 +86,12 @@ absl::StatusOr<Stats> LoadStats(Reader& reader, ExperimentId id, const SweepOpti
     if (status.arms(i).name() == Arm().Name()) baseline = static_cast<size_t>(i);
   }
   SweepTable table(static_cast<size_t>(status.arms_size()), baseline);
+  bool open = false;  // a question that is not settled came
   SPRINT_ASSIGN_OR_RETURN(stats.judged, reader.Judged(id, true, [&](const JudgedQuestion& question) {
     ++stats.judgeable;
-    if (question.settled()) {
+    open = open || !question.settled();
+    // Before the end only the questions before the first open one count: see SweepTable.
+    if (question.settled() && !(open && stats.interim())) {
       const bool votes = question.cells.size() > table.arms();
       table.AddQuestion(question.subject, question.level, ResultsOf(question, votes));
     }

@@ -166,6 +166,7 @@ std::string StatsJson(const Stats& stats) {
   if (statistics.best_arm) {
     json["best"] = {{"arm", stats.judged.arms[*statistics.best_arm]},
                     {"effect", Rounded(statistics.best.observed)},
+                    {"of", statistics.best_of},
                     {"expected_by_luck", Rounded(statistics.best.expected)},
                     {"luck_low", Rounded(statistics.best.range.low)},
                     {"luck_high", Rounded(statistics.best.range.high)},

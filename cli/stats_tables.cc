@@ -27,7 +27,7 @@ std::string Change(double share) {
   return text == "-0.0" || text == "+0.0" ? "0.0" : text;
 }
 std::string ChangeRange(const Interval& interval) {
-  return absl::StrCat(Change(interval.low), " ", Change(interval.high));
+  return absl::StrCat(Change(interval.low), "..", Change(interval.high));
 }
 
 // Which of `order` a table shows: all, or the first and the last, with a place for the others.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "cli/render/text.h"
 #include "storage/sqlite_store.h"
@@ -63,6 +64,8 @@ class StatsTest : public ::testing::Test {
     style.database = database;
     return FormatStats(stats_, style);
   }
+  // The same with each paragraph on one line.
+  std::string Flat() const { return absl::StrReplaceAll(Text(), {{"\n  ", " "}}); }
   nlohmann::json Json() const { return nlohmann::json::parse(StatsJson(stats_)); }
 
   TempDir directory_;
@@ -86,33 +89,43 @@ TEST_F(StatsTest, ShowsArmsByEffectWithIntervalsAndFlips) {
 }
 
 TEST_F(StatsTest, ClaimsNoMoreThanTheNumbersAllow) {
-  Sweep(Repeat({{40, "110"}, {30, "000"}, {5, "011"}, {25, "111"}}));
-  const std::string text = Text();
-  EXPECT_THAT(text, HasSubstr("No arm is shown to be better than the baseline"));
+  Sweep(Repeat({{40, "1101"}, {30, "0001"}, {5, "0110"}, {25, "1111"}}));
+  const std::string text = Flat();
+  EXPECT_THAT(text, HasSubstr("Better than the baseline (q < 0.05): 1 arm (L3H2)"));
   EXPECT_THAT(text, HasSubstr("Worse than the baseline (q < 0.05): 1 arm (L3H1)"));
-  EXPECT_THAT(text, HasSubstr("the best of 2 would still show"));
+  EXPECT_THAT(text, HasSubstr("the best of 2 (those shown to be worse left aside) would still show"));
+  EXPECT_THAT(text, HasSubstr("The best here, L3H2, shows 30.0; luck gives as much in 0.1 % of sweeps"));
   EXPECT_THAT(text, HasSubstr("a smaller effect stays hidden than"));
-  EXPECT_THAT(text, HasSubstr("right on 70 of 100 (70.0 %)"));
+  EXPECT_THAT(text, HasSubstr("right on 100 of 100 (100.0 %)"));
 }
 
-TEST_F(StatsTest, CountsOnlySettledQuestionsBeforeTheEndAndSaysSo) {
-  Sweep(Repeat({{30, "010"}, {20, "01-"}, {10, "-0-"}}));
+TEST_F(StatsTest, SaysThatTheBestIsNoBetter) {
+  Sweep(Repeat({{5, "100"}, {5, "110"}, {5, "011"}, {85, "111"}}));
+  const std::string text = Flat();
+  EXPECT_THAT(text, HasSubstr("No arm is shown to be better than the baseline"));
+  EXPECT_THAT(text, HasSubstr("The best here, L3H0, is level with the baseline."));
+}
+
+TEST_F(StatsTest, CountsOnlyTheQuestionsBeforeTheFirstOpenOneAndSaysSo) {
+  Sweep(Repeat({{30, "010"}, {20, "01-"}, {5, "010"}, {5, "-0-"}}));
   EXPECT_TRUE(stats_.interim());
   EXPECT_EQ(stats_.statistics.questions, 30);
-  EXPECT_EQ(stats_.statistics.arms[1].fixed, 30) << "not the 20 whose third arm is still at work";
-  EXPECT_THAT(Text(), HasSubstr("Interim: 40 of 180 cells are still to come. Only the 30 of 60 questions"));
+  EXPECT_EQ(stats_.statistics.arms[1].fixed, 30)
+      << "not the 20 whose third arm is still at work, and not the five behind them";
+  EXPECT_THAT(absl::StrReplaceAll(Text(), {{"\n", " "}}),
+              HasSubstr("Interim: 30 of 180 cells are still to come. Only the first 30 of 60 questions"));
   EXPECT_EQ(Json()["interim"], true);
 }
 
 TEST_F(StatsTest, HasNothingToCompareBeforeTheFirstQuestionIsSettled) {
   Sweep({"0-", "-1"});
-  EXPECT_THAT(Text(), HasSubstr("No question is finished by every arm yet"));
+  EXPECT_THAT(Text(), HasSubstr("The first question is not finished by every arm yet"));
   EXPECT_EQ(Json()["counted"], 0);
 }
 
 TEST_F(StatsTest, WarnsOfWhatMakesNumbersDoubtful) {
   Sweep(Repeat({{20, "11"}, {20, "0x"}}));
-  const std::string text = Text();
+  const std::string text = Flat();
   EXPECT_THAT(text, HasSubstr("Few questions: 40"));
   EXPECT_THAT(text, HasSubstr("cut off (length, context, a loop) for 1 arm (L3H0 50.0 %)"));
   EXPECT_THAT(text, HasSubstr("nothing could be extracted for 1 arm (L3H0 50.0 %)"));
@@ -122,7 +135,8 @@ TEST_F(StatsTest, WarnsOfWhatMakesNumbersDoubtful) {
   doubtful.judged.engine_modes = {"exact", "fast"};
   doubtful.judged.numerics = 2;
   doubtful.judged.quarantined = 1;
-  const std::string more = FormatStats(doubtful, {});
+  stats_ = doubtful;
+  const std::string more = Flat();
   EXPECT_THAT(more, HasSubstr("Determinism alarms: 3 late answers"));
   EXPECT_THAT(more, HasSubstr("several engine modes are mixed (exact, fast)"));
   EXPECT_THAT(more, HasSubstr("2 numerics classes"));
