@@ -57,16 +57,16 @@ std::string Commands(const Stats& stats, const StatsStyle& options) {
       !stats.statistics.subjects.empty() ? absl::StrCat("sprint stats", db, " ", id, " --by subject")
       : !stats.statistics.levels.empty() ? absl::StrCat("sprint stats", db, " ", id, " --by level")
                                          : absl::StrCat("sprint query", db, " v_coverage --experiment ", id);
-  const std::string what = !stats.statistics.subjects.empty() ? "what each arm does to each subject"
-                           : !stats.statistics.levels.empty() ? "what each arm does at each level"
-                                                              : "how many arms get each question right";
+  const std::string what = !stats.statistics.subjects.empty() ? "every arm by subject"
+                           : !stats.statistics.levels.empty() ? "every arm by level"
+                                                              : "each question, and who is right";
   const std::string second = absl::StrCat("sprint plan", db, " --from ", id, " --effect 3");
   const std::string third = absl::StrCat("sprint export", db, " ", id, " --out results/");
   const int width = std::max({DisplayWidth(first), DisplayWidth(second), DisplayWidth(third)});
   const auto line = [width](const std::string& command, const std::string& says) {
     return absl::StrCat("  ", Pad(command, width, Align::kLeft), "   ", says, "\n");
   };
-  return absl::StrCat("Next:\n", line(first, what), line(second, "questions needed to show 3 points"),
+  return absl::StrCat("Next:\n", line(first, what), line(second, "questions for 3 points"),
                       line(third, "every answer, as JSON lines"));
 }
 
