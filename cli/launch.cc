@@ -42,7 +42,9 @@ void AddSpecFlags(CLI::App* launch, LaunchFlags& flags) {
           ->check(CLI::Validator(CLI::NonNegativeNumber).description("")),
       "N");
   add(launch->add_option("--ids", flags.ids, "These questions only")->delimiter(','), "ID,…");
-  add(launch->add_option("--field", flags.fields, "A row's field by another name: question=problem; or preset=gsm8k|math|svamp|minerva|aime"),
+  add(launch->add_option(
+          "--field", flags.fields,
+          "A row's field by another name: question=problem; or preset=gsm8k|math|svamp|minerva|aime"),
       "FIELD=NAME");
   add(launch->add_option(
           "--arms", flags.arms,
