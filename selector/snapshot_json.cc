@@ -13,8 +13,7 @@ using Json = nlohmann::ordered_json;
 constexpr char kFormat[] = "sprint snapshot 1";
 
 absl::Status Invalid(const std::string& file, absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(file, ": ", what, "; make the snapshot again"));
+  return absl::InvalidArgumentError(absl::StrCat(file, ": ", what, "; make the snapshot again"));
 }
 
 std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
