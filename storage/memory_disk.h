@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "base/mutex.h"
 #include "storage/records.h"
 #include "storage/store.h"
 
@@ -44,6 +45,9 @@ struct MemoryDisk {
 
   bool Knows(const CellKey& cell) const;
 
+  // A test looks at the disk while a coordinator's thread writes to it. Held by the store's calls and by
+  // the functions of memory_store.h, not by those above.
+  mutable Mutex mutex;
   std::string grant_key;
   int64_t epoch = 0;
   int64_t next_experiment = 1;

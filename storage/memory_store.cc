@@ -16,7 +16,10 @@ namespace {
 
 class MemoryStore : public Store {
  public:
-  explicit MemoryStore(std::shared_ptr<MemoryDisk> disk) : disk_(std::move(disk)), epoch_(++disk_->epoch) {}
+  explicit MemoryStore(std::shared_ptr<MemoryDisk> disk) : disk_(std::move(disk)) {
+    const MutexLock lock(&disk_->mutex);
+    epoch_ = ++disk_->epoch;
+  }
 
   int64_t epoch() const override { return epoch_; }
   const std::string& grant_key() const override { return disk_->grant_key; }
@@ -40,7 +43,7 @@ class MemoryStore : public Store {
   void Judge(const CellKey& cell, const VerdictRecord& verdict);
 
   std::shared_ptr<MemoryDisk> disk_;
-  int64_t epoch_;
+  int64_t epoch_ = 0;
 };
 
 absl::Status NotThere(const CellKey& cell, absl::string_view what) {
@@ -62,6 +65,7 @@ absl::StatusOr<MemoryDisk::Experiment*> MemoryStore::FindExperiment(ExperimentId
 }
 
 absl::StatusOr<CreatedExperiment> MemoryStore::CreateExperiment(const ExperimentPlan& plan, absl::Time now) {
+  const MutexLock lock(&disk_->mutex);
   SPRINT_RETURN_IF_ERROR(CheckPlan(plan));
   SPRINT_RETURN_IF_ERROR(CheckOwner());
   const Hash256 selection = plan.SelectionHash();
@@ -94,6 +98,7 @@ absl::StatusOr<CreatedExperiment> MemoryStore::CreateExperiment(const Experiment
 }
 
 absl::StatusOr<ExperimentRecord> MemoryStore::LoadExperiment(ExperimentId id) {
+  const MutexLock lock(&disk_->mutex);
   SPRINT_ASSIGN_OR_RETURN(const MemoryDisk::Experiment* experiment, FindExperiment(id));
   ExperimentRecord record = experiment->head;
   for (StoredRun& stored : record.runs) stored.run = disk_->runs[static_cast<size_t>(stored.id.value() - 1)];
@@ -110,6 +115,7 @@ absl::StatusOr<ExperimentRecord> MemoryStore::LoadExperiment(ExperimentId id) {
 }
 
 absl::StatusOr<std::vector<ExperimentId>> MemoryStore::UnfinishedExperiments() {
+  const MutexLock lock(&disk_->mutex);
   std::vector<ExperimentId> ids;
   for (const auto& [id, experiment] : disk_->experiments) {
     if (experiment.head.state != ExperimentState::kFinished) ids.push_back(id);
@@ -118,6 +124,7 @@ absl::StatusOr<std::vector<ExperimentId>> MemoryStore::UnfinishedExperiments() {
 }
 
 absl::Status MemoryStore::DeleteExperiment(ExperimentId id) {
+  const MutexLock lock(&disk_->mutex);
   SPRINT_RETURN_IF_ERROR(CheckOwner());
   SPRINT_RETURN_IF_ERROR(FindExperiment(id).status());
   disk_->experiments.erase(id);
@@ -125,6 +132,7 @@ absl::Status MemoryStore::DeleteExperiment(ExperimentId id) {
 }
 
 absl::StatusOr<WorkerId> MemoryStore::InternWorker(const WorkerRecord& worker) {
+  const MutexLock lock(&disk_->mutex);
   std::vector<WorkerRecord>& workers = disk_->workers;
   for (size_t i = 0; i < workers.size(); ++i) {
     if (workers[i].instance == worker.instance) return WorkerId(static_cast<int64_t>(i) + 1);
@@ -135,6 +143,7 @@ absl::StatusOr<WorkerId> MemoryStore::InternWorker(const WorkerRecord& worker) {
 }
 
 absl::StatusOr<NumericsId> MemoryStore::InternNumerics(const std::string& description) {
+  const MutexLock lock(&disk_->mutex);
   std::vector<std::string>& numerics = disk_->numerics;
   const auto known = std::find(numerics.begin(), numerics.end(), description);
   if (known != numerics.end()) return NumericsId(known - numerics.begin() + 1);
@@ -202,6 +211,7 @@ void MemoryStore::Judge(const CellKey& cell, const VerdictRecord& verdict) {
 }
 
 absl::Status MemoryStore::Commit(const WriteBatch& batch) {
+  const MutexLock lock(&disk_->mutex);
   if (batch.empty()) return absl::OkStatus();
   SPRINT_RETURN_IF_ERROR(CheckOwner());
   SPRINT_RETURN_IF_ERROR(CheckBatch(batch));
@@ -228,6 +238,7 @@ absl::Status MemoryStore::Commit(const WriteBatch& batch) {
 }
 
 absl::StatusOr<Store::DurableAnswer> MemoryStore::FindAnswer(const CellKey& cell) {
+  const MutexLock lock(&disk_->mutex);
   const auto found = disk_->outcomes.find(cell);
   if (found == disk_->outcomes.end())
     return absl::NotFoundError(absl::StrCat(ToString(cell), " has no outcome"));
@@ -235,6 +246,7 @@ absl::StatusOr<Store::DurableAnswer> MemoryStore::FindAnswer(const CellKey& cell
 }
 
 absl::StatusOr<std::vector<GoldEntry>> MemoryStore::Golds(ExperimentId id) {
+  const MutexLock lock(&disk_->mutex);
   SPRINT_ASSIGN_OR_RETURN(const MemoryDisk::Experiment* experiment, FindExperiment(id));
   std::set<GoldId> ids;
   for (const auto& [question, golds] : experiment->golds) ids.insert(golds.begin(), golds.end());
@@ -245,6 +257,7 @@ absl::StatusOr<std::vector<GoldEntry>> MemoryStore::Golds(ExperimentId id) {
 
 absl::StatusOr<std::vector<UnjudgedAnswer>> MemoryStore::Unjudged(ExperimentId id, int32_t judge_version,
                                                                   int64_t limit) {
+  const MutexLock lock(&disk_->mutex);
   SPRINT_ASSIGN_OR_RETURN(const MemoryDisk::Experiment* experiment, FindExperiment(id));
   std::vector<UnjudgedAnswer> found;
   experiment->ForEachDone(*disk_, [&](const OutcomeRecord& outcome) {
@@ -275,6 +288,7 @@ std::unique_ptr<Store> OpenMemoryStore(std::shared_ptr<MemoryDisk> disk) {
 }
 
 std::vector<OutcomeRecord> AllOutcomes(const MemoryDisk& disk) {
+  const MutexLock lock(&disk.mutex);
   std::vector<OutcomeRecord> all;
   for (const auto& [cell, outcome] : disk.outcomes) {
     all.push_back(outcome);
@@ -286,15 +300,20 @@ std::vector<OutcomeRecord> AllOutcomes(const MemoryDisk& disk) {
   return all;
 }
 
-std::vector<AlarmRecord> AllAlarms(const MemoryDisk& disk) { return disk.alarms; }
+std::vector<AlarmRecord> AllAlarms(const MemoryDisk& disk) {
+  const MutexLock lock(&disk.mutex);
+  return disk.alarms;
+}
 
 std::vector<FailureRecord> AllFailures(const MemoryDisk& disk) {
+  const MutexLock lock(&disk.mutex);
   std::vector<FailureRecord> all;
   for (const auto& [cell, failure] : disk.failures) all.push_back(failure);
   return all;
 }
 
 std::vector<ArmCounters> RecountCounters(const MemoryDisk& disk, ExperimentId id) {
+  const MutexLock lock(&disk.mutex);
   const auto found = disk.experiments.find(id);
   if (found == disk.experiments.end()) return {};
   MemoryDisk::Experiment copy = found->second;

@@ -13,7 +13,7 @@ struct MemoryDisk;
 std::shared_ptr<MemoryDisk> MakeMemoryDisk();
 std::unique_ptr<Store> OpenMemoryStore(std::shared_ptr<MemoryDisk> disk);
 
-// Every durable outcome, by cell; for assertions.
+// Every durable outcome, by cell; for assertions, also while a store of another thread is at work.
 std::vector<OutcomeRecord> AllOutcomes(const MemoryDisk& disk);
 std::vector<AlarmRecord> AllAlarms(const MemoryDisk& disk);
 std::vector<FailureRecord> AllFailures(const MemoryDisk& disk);
