@@ -1,7 +1,7 @@
 // Comparing ways to spend N answers a question, on outcomes that are already known.
 //
 // With a full matrix of greedy outcomes every method that runs greedy arms can be evaluated without
-// running anything: what it would have answered is in the matrix. Methods (letters as in docs/SELECTOR.md):
+// running anything: what it would have answered is in the matrix. Methods (letters for reference):
 //   baseline   the unpruned model, one greedy answer (for every N: greedy decoding repeats itself)
 //   selector   N arms that the selector chooses for the question                              (a)
 //   random     N different pruned arms, all sets equally likely                               (c)

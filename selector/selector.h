@@ -5,7 +5,7 @@
 // et al., Findings of ACL 2025; the MLP's d = 64 from EPIC, Nguyen et al. 2025.)
 //
 // Scoring is plain C++ and needs no torch. A selector is one safetensors file whose metadata holds its
-// lineage as JSON; docs/SELECTOR.md describes the layout.
+// settings and its lineage as JSON.
 #ifndef SPRINT_SELECTOR_SELECTOR_H_
 #define SPRINT_SELECTOR_SELECTOR_H_
 
@@ -67,7 +67,7 @@ struct Selector {
   // (1 right, 0 wrong or unknown).
   std::vector<float> train_places;
   std::vector<uint8_t> train_right;
-  std::string lineage;  // a JSON object; see docs/SELECTOR.md
+  std::string lineage;  // a JSON object: what it was trained on, and how
 
   int64_t train_count() const {
     return weights.arms == 0 ? 0 : static_cast<int64_t>(train_right.size()) / weights.arms;
