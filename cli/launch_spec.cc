@@ -83,8 +83,8 @@ absl::Status ApplyFields(const std::vector<std::string>& fields, v1::Dataset& da
     } else if (sides[0] == "level") {
       dataset.set_level_field(to);
     } else {
-      return UsageError(
-          absl::StrCat("--field \"", field, "\": the fields are id, question, answer, subject and level, or preset"));
+      return UsageError(absl::StrCat(
+          "--field \"", field, "\": the fields are id, question, answer, subject and level, or preset"));
     }
   }
   return absl::OkStatus();

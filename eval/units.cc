@@ -48,11 +48,10 @@ constexpr UnitName kUnits[] = {
     {"hz", "hertz"},      {"hertz", "hertz"},    {"n", "newton"},
     {"newton", "newton"}, {"j", "joule"},        {"joule", "joule"},
     {"w", "watt"},        {"watt", "watt"},      {"v", "volt"},
-    {"volt", "volt"},     {"c", "coulomb"},
-    {"coulomb", "coulomb"},
-    {"pa", "pascal"},      {"pascal", "pascal"},
-    {"k", "kelvin"},      {"kelvin", "kelvin"},  {"ev", "ev"},
-    {"mol", "mole"},      {"mole", "mole"},
+    {"volt", "volt"},     {"c", "coulomb"},      {"coulomb", "coulomb"},
+    {"pa", "pascal"},     {"pascal", "pascal"},  {"k", "kelvin"},
+    {"kelvin", "kelvin"}, {"ev", "ev"},          {"mol", "mole"},
+    {"mole", "mole"},
 };
 // Words that join or compare numbers: what they stand behind is no number with a unit.
 constexpr absl::string_view kNoUnits[] = {"and", "or", "half", "plus", "minus", "than", "pi"};

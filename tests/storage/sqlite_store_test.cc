@@ -158,8 +158,8 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGainsDecodingRulesAndItsRunsStayWha
   Fill(2);
   // Back to what the first version wrote.
   Sql("DROP VIEW v_outcome");
-  for (const char* column : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "stop_strings",
-                             "loop_repeats"}) {
+  for (const char* column :
+       {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "stop_strings", "loop_repeats"}) {
     Sql(absl::StrCat("ALTER TABLE run DROP COLUMN ", column));
   }
   Sql("CREATE VIEW v_outcome AS SELECT 1");
