@@ -17,13 +17,16 @@ namespace {
 // A coordinator that says what a test tells it to.
 class FakeControl : public v1::Control::Service {
  public:
-  grpc::Status Info(grpc::ServerContext*, const v1::InfoRequest*, v1::InfoResponse* response) override {
+  grpc::Status Info(grpc::ServerContext* context, const v1::InfoRequest*,
+                    v1::InfoResponse* response) override {
+    if (!Admits(*context)) return ToGrpc(absl::UnauthenticatedError("a token, please"));
     response->set_protocol(protocol);
     response->set_version("9.9");
     return grpc::Status::OK;
   }
-  grpc::Status Submit(grpc::ServerContext*, grpc::ServerReader<v1::SubmitRequest>* reader,
+  grpc::Status Submit(grpc::ServerContext* context, grpc::ServerReader<v1::SubmitRequest>* reader,
                       v1::SubmitResponse* response) override {
+    if (!Admits(*context)) return ToGrpc(absl::UnauthenticatedError("a token, please"));
     v1::SubmitRequest request;
     while (reader->Read(&request)) {
       if (request.has_header()) {
@@ -38,6 +41,7 @@ class FakeControl : public v1::Control::Service {
   }
   grpc::Status Watch(grpc::ServerContext* context, const v1::StatusRequest*,
                      grpc::ServerWriter<v1::ExperimentStatus>* writer) override {
+    if (!Admits(*context)) return ToGrpc(absl::UnauthenticatedError("a token, please"));
     v1::ExperimentStatus status;
     for (int done = 0; done < updates; ++done) {
       status.set_done(done);
@@ -47,6 +51,15 @@ class FakeControl : public v1::Control::Service {
     return grpc::Status::OK;
   }
 
+  bool Admits(const grpc::ServerContext& context) const {
+    const auto shown = context.client_metadata().find("authorization");
+    const std::string found = shown == context.client_metadata().end()
+                                  ? ""
+                                  : std::string(shown->second.data(), shown->second.size());
+    return found == authorization;
+  }
+
+  std::string authorization;
   int protocol = kProtocolVersion;
   absl::Status refusal;
   int chunks = 0;
@@ -61,11 +74,31 @@ class Client : public ::testing::Test {
     grpc::ServerBuilder builder;
     builder.RegisterService(&control_);
     server_ = builder.BuildAndStart();
-    return ControlClient::Connect(server_->InProcessChannel({}), "here:1", absl::Seconds(60));
+    return ControlClient::Connect(server_->InProcessChannel({}), "here:1", absl::Seconds(60), token_);
   }
   FakeControl control_;
+  std::string token_;
   std::unique_ptr<grpc::Server> server_;
 };
+
+TEST_F(Client, ShowsItsTokenInEveryCall) {
+  control_.authorization = "Bearer s3cret";
+  token_ = "s3cret";
+  ASSERT_OK_AND_ASSIGN(const auto client, Connect());
+  ASSERT_OK(client->Submit({}, std::vector<v1::Question>(1)));
+  ControlClient::Stop stop;
+  EXPECT_OK(client->Watch("1", stop, [](const v1::ExperimentStatus&) { return true; }));
+}
+
+TEST_F(Client, SaysHowToShowATokenThatIsAskedFor) {
+  control_.authorization = "Bearer s3cret";
+  const absl::Status none = Connect().status();
+  EXPECT_EQ(none.code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_THAT(std::string(none.message()), ::testing::HasSubstr("here:1 asks for a token"));
+  EXPECT_THAT(std::string(none.message()), ::testing::HasSubstr("--token-file"));
+  token_ = "another";
+  EXPECT_THAT(std::string(Connect().status().message()), ::testing::HasSubstr("asks for another token"));
+}
 
 TEST_F(Client, NamesBothVersionsThatDoNotFit) {
   control_.protocol = kProtocolVersion + 7;
