@@ -29,18 +29,29 @@ Arm RandomArm(CounterRng& rng, const ModelConfig& config) {
   return *Arm::Create(edits);
 }
 
-SequenceRequest Question(const ModelConfig& config) {
+SequenceRequest Question(const ModelConfig& config, double temperature) {
   CounterRng rng(/*seed=*/3, /*stream=*/0);
   SequenceRequest request;
   request.id = kQuestion;
   request.prompt = RandomPrompt(rng, config.vocab, 45);  // more than one K/V block
   request.arm = *Arm::Parse("L1H2");
   request.decoding.max_new_tokens = 40;
+  request.decoding.sampling.temperature = temperature;
+  request.seed = 8;
+  request.hidden_after = {0, config.layers - 1};
   return request;
 }
 
-// The question among 0 to 20 others, some of which come in later.
-SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::string& device, uint64_t batch) {
+// What the savings did over all batches, so that a test sees that they took part.
+struct Savings {
+  int64_t reused = 0;
+  int64_t resumed = 0;
+};
+
+// The question among 0 to 20 others, some of which come in later. Some neighbours have its prompt, or its
+// arm and the beginning of its prompt. Alone it runs without savings, in a batch with some of them.
+SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::string& device,
+                          double temperature, uint64_t batch, Savings& savings) {
   const ModelConfig& config = parity.model->config;
   CounterRng rng(/*seed=*/17, /*stream=*/batch);
   TorchEngineOptions options;
@@ -48,6 +59,8 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
   options.device = device;
   options.self_test = false;
   options.max_sequences = 24;
+  options.prefix_reuse = batch % 2 == 1;
+  options.layer_resume = batch % 4 >= 2;
   const int limits[] = {24, 31, 40, 64, 97, 512};
   options.max_tokens_per_step = limits[rng.NextBelow(std::size(limits))];
   const auto engine = TestEngine(parity.model, options);
@@ -65,44 +78,65 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
     }
   };
   for (uint64_t i = 0; i <= neighbours; ++i) {
-    if (i == place) EXPECT_OK((*engine)->Submit(Question(config)));
+    if (i == place) EXPECT_OK((*engine)->Submit(Question(config, temperature)));
     if (i == neighbours) break;
     SequenceRequest request;
     request.id = static_cast<SequenceId>(i);
     request.prompt = RandomPrompt(rng, config.vocab, 1 + static_cast<int64_t>(rng.NextBelow(90)));
     request.arm = RandomArm(rng, config);
+    if (const uint64_t kind = rng.NextBelow(4); kind <= 1) {
+      const SequenceRequest question = Question(config, temperature);
+      if (kind == 0) request.prompt = question.prompt;
+      if (kind == 1)
+        std::copy_n(question.prompt.begin(), std::min<size_t>(40, request.prompt.size()),
+                    request.prompt.begin());
+      if (kind == 1) request.arm = question.arm;
+    }
     request.decoding.max_new_tokens = 1 + static_cast<int32_t>(rng.NextBelow(60));
     EXPECT_OK((*engine)->Submit(std::move(request)));
     if (rng.NextBelow(5) == 0) step();
   }
   while (!(*engine)->Idle()) step();
+  savings.reused += (*engine)->stats().reused;
+  savings.resumed += (*engine)->stats().resumed;
   return question;
 }
 
-void ExpectInvariant(const std::string& folder, Dtype dtype, const std::string& device, uint64_t batches) {
+void ExpectInvariant(const std::string& folder, Dtype dtype, const std::string& device, double temperature,
+                     uint64_t batches) {
   SCOPED_TRACE(absl::StrCat(folder, " ", DtypeName(dtype)));
   ASSERT_OK_AND_ASSIGN(const ParityCase parity, ReadParityCase(folder));
-  const SequenceResult alone = RunInBatch(parity, dtype, device, 0);
+  Savings savings;
+  const SequenceResult alone = RunInBatch(parity, dtype, device, temperature, 0, savings);
   ASSERT_EQ(alone.tokens.size(), 40u);
   ASSERT_GE(std::set<int32_t>(alone.tokens.begin(), alone.tokens.end()).size(), 4u)
       << "too simple a text to tell";
   for (uint64_t batch = 1; batch <= batches; ++batch) {
-    const SequenceResult result = RunInBatch(parity, dtype, device, batch);
+    const SequenceResult result = RunInBatch(parity, dtype, device, temperature, batch, savings);
     EXPECT_EQ(result.tokens, alone.tokens) << "batch " << batch;
     EXPECT_EQ(result.logprobs, alone.logprobs) << "batch " << batch;
+    EXPECT_EQ(result.hidden, alone.hidden) << "batch " << batch;
   }
+  if (batches < 40) return;
+  EXPECT_GT(savings.reused, 0);
+  EXPECT_GT(savings.resumed, 0);
 }
 
 TEST(BatchInvarianceTest, OneQuestionGivesTheSameBitsAloneAndInFortyBatchesInF32) {
-  for (const std::string& folder : OwnParityFolders()) ExpectInvariant(folder, Dtype::kF32, "cpu", 40);
+  for (const std::string& folder : OwnParityFolders()) ExpectInvariant(folder, Dtype::kF32, "cpu", 0, 40);
+}
+
+TEST(BatchInvarianceTest, WhatIsDrawnDoesNotDependOnTheBatch) {
+  ExpectInvariant(OwnParityFolders().front(), Dtype::kF32, "cpu", 0.8, 40);
+  ExpectInvariant(OwnParityFolders().front(), Dtype::kBF16, "cpu", 0.8, 40);
 }
 
 TEST(BatchInvarianceTest, OneQuestionGivesTheSameBitsAloneAndInFortyBatchesInBf16) {
-  for (const std::string& folder : OwnParityFolders()) ExpectInvariant(folder, Dtype::kBF16, "cpu", 40);
+  for (const std::string& folder : OwnParityFolders()) ExpectInvariant(folder, Dtype::kBF16, "cpu", 0, 40);
 }
 
 TEST(BatchInvarianceTest, TheAtenRunnerKeepsThePromiseToo) {
-  for (const std::string& folder : OwnParityFolders()) ExpectInvariant(folder, Dtype::kF32, "cpu-aten", 4);
+  for (const std::string& folder : OwnParityFolders()) ExpectInvariant(folder, Dtype::kF32, "cpu-aten", 0, 4);
 }
 
 }  // namespace
