@@ -1,5 +1,6 @@
 // sprint plan: which effect so many questions can show, and how many an effect needs.
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
@@ -85,14 +87,15 @@ std::string FormatPlan(const PlanCommand& command, const std::vector<PlanRow>& r
       cells.push_back({row.questions ? FormatCount(*row.questions) : ">10,000,000", Tone::kStrong});
     table.AddRow(std::move(cells));
   }
-  std::string text = absl::StrCat(
+  const int width = terminal.out.width > 0 ? std::min(terminal.out.width, 100) : 100;
+  const std::string heading = absl::StrCat(
       command.questions > 0 ? absl::StrCat(Plural(command.questions, "question", "questions"), ", ") : "",
       Plural(command.arms, "arm", "arms"), " beside the baseline, ", command.helpful,
-      command.helpful == 1 ? " of them better; " : " of them better together; ", "found with ",
+      command.helpful == 1 ? " of them better" : " of them equally better", ", found with ",
       absl::StrFormat("%g", 100 * command.power), " % power at a false discovery rate of ",
-      absl::StrFormat("%g", 100 * command.rate), " %\n\n",
-      table.Render(terminal.out.style, terminal.out.width));
-  const int width = terminal.out.width > 0 ? std::min(terminal.out.width, 100) : 100;
+      absl::StrFormat("%g", 100 * command.rate), " %");
+  std::string text = absl::StrCat(absl::StrJoin(Wrap(heading, width), "\n"), "\n\n",
+                                  table.Render(terminal.out.style, terminal.out.width), "\n");
   for (const std::string& line : Wrap("Discordance is the share of questions that an arm fixes or breaks (an "
                                       "effect cannot be larger); sprint "
                                       "stats shows an experiment's. Best by luck is what the best of so many "
@@ -104,6 +107,9 @@ std::string FormatPlan(const PlanCommand& command, const std::vector<PlanRow>& r
   return text;
 }
 
+// To the precision that the search has: the same on every machine.
+double Rounded(double share) { return std::round(share * 1e5) / 1e5; }
+
 std::string PlanJson(const PlanCommand& command, const std::vector<PlanRow>& rows) {
   nlohmann::ordered_json json = {{"questions", nullptr},       {"arms", command.arms},
                                  {"helpful", command.helpful}, {"power", command.power},
@@ -111,13 +117,13 @@ std::string PlanJson(const PlanCommand& command, const std::vector<PlanRow>& row
   if (command.questions > 0) json["questions"] = command.questions;
   for (const PlanRow& row : rows) {
     nlohmann::ordered_json& out = json["rows"].emplace_back();
-    out["discordance"] = row.discordance;
+    out["discordance"] = Rounded(row.discordance);
     if (command.questions > 0) {
       out["effect"] = nullptr;
-      if (row.effect) out["effect"] = *row.effect;
+      if (row.effect) out["effect"] = Rounded(*row.effect);
       out["effect_alone"] = nullptr;
-      if (row.effect_alone) out["effect_alone"] = *row.effect_alone;
-      out["best_by_luck"] = row.best_by_luck;
+      if (row.effect_alone) out["effect_alone"] = Rounded(*row.effect_alone);
+      out["best_by_luck"] = Rounded(row.best_by_luck);
     }
     if (command.effect > 0) {
       out["wished_effect"] = command.effect / 100;
