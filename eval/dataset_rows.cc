@@ -81,7 +81,8 @@ absl::Status ForEachDatasetRow(absl::string_view text, const std::string& file_n
                                const DatasetRowFn& row) {
   absl::ConsumePrefix(&text, kByteOrderMark);
   if (absl::EndsWithIgnoreCase(file_name, ".csv")) return Csv(text, file_name, row);
-  if (IsDocument(text)) return JsonDocument(text, file_name, row);
+  if (!absl::EndsWithIgnoreCase(file_name, ".jsonl") && IsDocument(text))
+    return JsonDocument(text, file_name, row);
   return JsonLines(text, file_name, row);
 }
 

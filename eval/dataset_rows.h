@@ -22,9 +22,9 @@ struct DatasetRow {
 };
 using DatasetRowFn = std::function<absl::Status(const DatasetRow&)>;
 
-// CSV when the name ends in .csv; a JSON document when the text begins with [ or is one object over several
-// lines; else JSON lines. INVALID_ARGUMENT (kDatasetInvalid) naming the place of what
-// does not parse.
+// CSV when the name ends in .csv, JSON lines when it ends in .jsonl; else a JSON document when the text
+// begins with [ or is one object over several lines; else JSON lines. INVALID_ARGUMENT (kDatasetInvalid)
+// naming the place of what does not parse.
 absl::Status ForEachDatasetRow(absl::string_view text, const std::string& file_name, const DatasetRowFn& row);
 
 }  // namespace sprint
