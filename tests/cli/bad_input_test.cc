@@ -1,5 +1,7 @@
 // What people get wrong, and the one line they are told: the real `sprint` on bad input of every kind.
 // The same table, as docs/ERRORS.md has it, is printed by each test; SPRINT_ERRORS_OUT=FILE collects it.
+#include "tests/cli/bad_input.h"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,9 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
-#include <ostream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -25,63 +25,6 @@
 
 namespace sprint {
 namespace {
-
-namespace fs = std::filesystem;
-using Json = nlohmann::json;
-using testing::ProgramResult;
-using Arguments = std::vector<std::string>;
-
-// A folder with a good model, dataset and spec, for a case to spoil.
-class Place {
- public:
-  Place() {
-    fs::copy(testing::SourceDir() + "/demo/model", Path("model"), fs::copy_options::recursive);
-    fs::permissions(folder_.path(), fs::perms::all);
-    Write("questions.jsonl",
-          "{\"id\": \"a\", \"question\": \"Tom has 3 apples .\", \"answer\": \"3\"}\n"
-          "{\"id\": \"b\", \"question\": \"Tom has 4 apples .\", \"answer\": \"4\"}\n");
-    Write("sweep.yaml",
-          "model: {path: model}\ndataset: {path: questions.jsonl}\ndecoding: {max_new_tokens: 32}\n");
-  }
-  std::string Path(const std::string& name) const { return folder_.File(name); }
-  const std::string& root() const { return folder_.path(); }
-  std::string Read(const std::string& name) const { return ReadFile(Path(name)).value_or(""); }
-  void Write(const std::string& name, const std::string& text) const {
-    std::ofstream(Path(name), std::ios::binary) << text;
-  }
-  void EditJson(const std::string& name, const std::function<void(Json&)>& edit) const {
-    Json json = Json::parse(Read(name));
-    edit(json);
-    Write(name, json.dump());
-  }
-  // A new database that the coordinator would take.
-  void MakeDatabase(const std::string& name) const {
-    SqliteStoreOptions options;
-    options.path = Path(name);
-    EXPECT_OK(OpenSqliteStore(options));
-  }
-
- private:
-  testing::TempDir folder_;
-};
-
-struct Case {
-  const char* name;  // what is wrong, for people
-  std::function<Arguments(Place&)> spoil;
-  int exit_code;
-  std::vector<std::string> fragments;
-};
-
-// How a failed test names its case.
-void PrintTo(const Case& bad, std::ostream* out) { *out << bad.name; }
-
-const Arguments kDryRun = {"launch", "sweep.yaml", "--dry-run"};
-
-Arguments DryRunWith(Arguments more) {
-  Arguments arguments = kDryRun;
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
 
 // The demo model's weights in two shards, as the index of a large model has them.
 void Shard(Place& place) {
@@ -169,122 +112,6 @@ std::vector<Case> ModelCases() {
        },
        1,
        {"weights.gguf"}},
-  };
-}
-
-std::vector<Case> QuestionCases() {
-  return {
-      {"a dataset that does not exist",
-       [](Place&) {
-         return DryRunWith({"--dataset", "none.jsonl"});
-       },
-       1,
-       {"none.jsonl"}},
-      {"an empty dataset",
-       [](Place& place) {
-         place.Write("questions.jsonl", "");
-         return kDryRun;
-       },
-       1,
-       {"questions.jsonl"}},
-      {"a row that is not JSON",
-       [](Place& place) {
-         place.Write("questions.jsonl", "{\"question\": \"a\", \"answer\": \"1\"}\n{\"question\": \n");
-         return kDryRun;
-       },
-       1,
-       {"questions.jsonl:2"}},
-      {"a row without the question's field",
-       [](Place&) {
-         return DryRunWith({"--field", "question=problem"});
-       },
-       1,
-       {"questions.jsonl:1", "problem", "question"}},
-      {"two rows of one id",
-       [](Place& place) {
-         place.Write("questions.jsonl",
-                     "{\"id\": \"a\", \"question\": \"x\", \"answer\": \"1\"}\n"
-                     "{\"id\": \"a\", \"question\": \"y\", \"answer\": \"2\"}\n");
-         return kDryRun;
-       },
-       1,
-       {"questions.jsonl:2", "\"a\""}},
-      {"an id that the dataset lacks",
-       [](Place&) {
-         return DryRunWith({"--ids", "zz"});
-       },
-       1,
-       {"zz"}},
-      {"a selection that leaves nothing",
-       [](Place&) {
-         return DryRunWith({"--offset", "9"});
-       },
-       1,
-       {"questions.jsonl"}},
-      {"a CSV row of too few fields",
-       [](Place& place) {
-         place.Write("questions.csv", "id,question,answer\na,x,1\nb,y\n");
-         return DryRunWith({"--dataset", "questions.csv"});
-       },
-       1,
-       {"questions.csv:3", "2 fields"}},
-      {"a preset that is not known",
-       [](Place&) {
-         return DryRunWith({"--field", "preset=mmlu"});
-       },
-       2,
-       {"mmlu", "svamp"}},
-      {"a row to be judged that is not JSON",
-       [](Place& place) {
-         place.Write("pairs.jsonl", "{\"gold\": \"1\", \"pred\": \"1\"}\n{\"gold\"\n");
-         return Arguments{"judge", "pairs.jsonl"};
-       },
-       1,
-       {"pairs.jsonl:2"}},
-      {"a row to be judged without its answer",
-       [](Place& place) {
-         place.Write("pairs.jsonl", "{\"id\": 1, \"gold\": \"1\"}\n");
-         return Arguments{"judge", "pairs.jsonl"};
-       },
-       1,
-       {"pairs.jsonl:1", "pred"}},
-      {"a judge's task that is not known",
-       [](Place& place) {
-         place.Write("pairs.jsonl", "{\"gold\": \"1\", \"pred\": \"1\", \"task\": \"grade\"}\n");
-         return Arguments{"judge", "pairs.jsonl"};
-       },
-       1,
-       {"grade", "extract+equiv"}},
-      {"a prompt longer than the context",
-       [](Place&) {
-         return DryRunWith({"--max-new-tokens", "100000"});
-       },
-       1,
-       {"\"a\"", "100000"}},
-      {"a layer that does not exist",
-       [](Place&) {
-         return DryRunWith({"--arms", "99:0"});
-       },
-       1,
-       {"99"}},
-      {"a head that does not exist",
-       [](Place&) {
-         return DryRunWith({"--arms", "0:99"});
-       },
-       1,
-       {"99"}},
-      {"a group that does not divide the heads",
-       [](Place&) {
-         return DryRunWith({"--arms", "all", "--group", "4"});
-       },
-       1,
-       {"4"}},
-      {"text that is no arm",
-       [](Place&) {
-         return DryRunWith({"--arms", "first"});
-       },
-       2,
-       {"first", "L3H*"}},
   };
 }
 
