@@ -88,7 +88,7 @@ absl::Status Missing(Reader& reader, ExperimentId id, const ExplainOptions& opti
                   "WHERE x.experiment_id = ?1 AND a.name = ?2",
                   {id.value(), arm})) {
     message = absl::StrCat("the experiment has no arm \"", options.arm,
-                           "\"; `sprint report` lists them (baseline, L3H5, …)");
+                           "\"; `sprint stats` lists them (baseline, L3H5, …)");
   } else {
     message = absl::StrCat("question \"", options.question, "\" under ", arm, " has no answer of sample ",
                            options.sample, " yet");
