@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "eval/statistics.h"
+#include "eval/statistics/intervals.h"
 #include "selector/snapshot.h"
 
 namespace sprint {
