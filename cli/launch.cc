@@ -159,8 +159,7 @@ void AddLaunch(App& app) {
       app.root(), "launch", "Run an experiment, or continue it",
       {"sprint launch demo/sweep.yaml --dry-run          what it would cost", "sprint launch demo/sweep.yaml",
        "sprint launch demo/sweep.yaml --limit 200         more questions; known rows are kept",
-       "sprint launch --model DIR --dataset test.jsonl --field question=problem --arms L5H*,L10H* --format "
-       "chatml",
+       "sprint launch --model DIR --dataset test.jsonl --field question=problem --arms L5H* --format chatml",
        "sprint launch sweep.yaml --coordinator node7:7070 --detach"},
       [options](const Terminal& terminal) { return Launch(terminal, *options); });
   AddSpecFlags(launch, options->flags);

@@ -57,7 +57,8 @@ void ExpectSurvives(const Message& message) {
 }
 
 TEST(Codec, EveryMessageOfAWorkerSurvivesTheWire) {
-  Hello hello{1, "a1b2", "node7/0", "0.1.0", "cpu", {Held(), Held()}, RunId(1), "cpu avx512", "secret"};
+  Hello hello{kProtocolVersion, "a1b2",   "node7/0",    "0.1.0", "cpu",
+              {Held(), Held()}, RunId(1), "cpu avx512", "secret"};
   const std::vector<WorkerMessage> messages = {
       hello,
       Credit{64, LeaseId(17)},
@@ -85,10 +86,9 @@ TEST(Codec, EveryMessageOfACoordinatorSurvivesTheWire) {
   Grant grant{LeaseId(17),   "mac",     RunId(1),
               QuestionId(4), {1, 2, 3}, {{ArmId(1), "baseline", {0}}, {ArmId(2), "L3H5", {0, 1, 2}}}};
   const std::vector<CoordinatorMessage> messages = {
-      Welcome{1, WorkerId(3), 5, absl::Seconds(30), absl::Milliseconds(2500)},
+      Welcome{kProtocolVersion, WorkerId(3), 5, absl::Seconds(30), absl::Milliseconds(2500)},
       Refused{Reason::kProtocolVersion, "you speak 2, I speak 1", true},
       run,
-      sampled,
       grant,
       Ack{{Cell(1, 4, 1), Cell(1, 4, 2)}},
       Revoke{{Cell(1, 4, 1)}},
@@ -99,6 +99,7 @@ TEST(Codec, EveryMessageOfACoordinatorSurvivesTheWire) {
     EXPECT_EQ(messages[i].index(), i);
     ExpectSurvives(messages[i]);
   }
+  ExpectSurvives(CoordinatorMessage(sampled));
 }
 
 TEST(Codec, EmptyMessagesSurviveTheWire) {
@@ -175,8 +176,8 @@ TEST(Codec, MalformedOutcomesAreRefusedByField) {
             "outcomes: outcomes[1]: cell: question is -4; ids count from 1");
   EXPECT_EQ(error([](v1::Outcome& o) { o.mutable_cell()->set_sample(-1); }),
             "outcomes: outcomes[1]: cell: sample is -1; it cannot be negative");
-  EXPECT_EQ(error([](v1::Outcome& o) { o.set_finish(3); }),
-            "outcomes: outcomes[1]: finish is 3; no finish reason has this number");
+  EXPECT_EQ(error([](v1::Outcome& o) { o.set_finish(99); }),
+            "outcomes: outcomes[1]: finish is 99; no finish reason has this number");
   EXPECT_EQ(error([](v1::Outcome& o) { o.set_tokens(2, -9); }),
             "outcomes: outcomes[1]: tokens[2] is -9; it cannot be negative");
   EXPECT_EQ(error([](v1::Outcome& o) { o.set_logprobs_hash("short"); }),
@@ -220,7 +221,8 @@ TEST(Codec, MalformedWorkerMessagesAreRefusedByField) {
 }
 
 TEST(Codec, MalformedCoordinatorMessagesAreRefusedByField) {
-  const CoordinatorMessage welcome = Welcome{1, WorkerId(3), 5, absl::Seconds(30), absl::Seconds(5)};
+  const CoordinatorMessage welcome =
+      Welcome{kProtocolVersion, WorkerId(3), 5, absl::Seconds(30), absl::Seconds(5)};
   EXPECT_EQ(ErrorOf(welcome, [](auto& p) { p.mutable_welcome()->set_worker_id(0); }),
             "welcome: worker_id is 0; ids count from 1");
   EXPECT_EQ(ErrorOf(welcome, [](auto& p) { p.mutable_welcome()->set_lease_ms(-1); }),
