@@ -152,8 +152,8 @@ int64_t Net::ParameterCount() const {
 
 void Net::RoundToBf16() {
   c10::NoGradGuard no_grad;
-  for (at::Tensor tensor : Matrices()) tensor.copy_(tensor.to(at::kBFloat16).to(at::kFloat));
-  for (at::Tensor tensor : Norms()) tensor.copy_(tensor.to(at::kBFloat16).to(at::kFloat));
+  for (const at::Tensor& tensor : Matrices()) tensor.copy_(tensor.to(at::kBFloat16).to(at::kFloat));
+  for (const at::Tensor& tensor : Norms()) tensor.copy_(tensor.to(at::kBFloat16).to(at::kFloat));
 }
 
 std::string Net::ConfigJson() const {

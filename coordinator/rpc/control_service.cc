@@ -234,8 +234,9 @@ grpc::ServerUnaryReactor* ControlServiceImpl::List(grpc::CallbackServerContext* 
   if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   coordinator_.List([response, answer = Answer(reactor)](absl::StatusOr<v1::ListResponse> list) {
+    const absl::Status why = list.status();
     if (list.ok()) *response = *std::move(list);
-    answer(list.status());
+    answer(why);
   });
   return reactor;
 }
@@ -247,8 +248,9 @@ grpc::ServerUnaryReactor* ControlServiceImpl::Status(grpc::CallbackServerContext
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   coordinator_.Status(request->experiment(),
                       [response, answer = Answer(reactor)](absl::StatusOr<v1::ExperimentStatus> status) {
+                        const absl::Status why = status.status();
                         if (status.ok()) *response = *std::move(status);
-                        answer(status.status());
+                        answer(why);
                       });
   return reactor;
 }
