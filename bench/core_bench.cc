@@ -10,19 +10,17 @@
 //
 // A line a figure: `name: ratio=R ours=A reference=B unit=U`; a larger ratio is better.
 #include <malloc.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <deque>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "bench/measure.h"
 #include "coordinator/core/core.h"
 #include "storage/payload.h"
 #include "storage/sqlite_store.h"
@@ -43,12 +41,6 @@ void Print(const std::string& figure, double ratio, double ours, double referenc
 [[noreturn]] void Fail(const std::string& why) {
   std::fprintf(stderr, "sprint-bench-core: %s\n", why.c_str());
   std::exit(1);
-}
-
-double ThreadCpuSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
 Arm ArmOf(int32_t arm) {
@@ -187,10 +179,9 @@ class Coordination {
 
 // Outcomes that the store commits per second of its thread: what the core is to be faster than.
 double StoreRate() {
-  std::string folder = (std::filesystem::temp_directory_path() / "sprint-bench-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) Fail("no folder for a database");
+  const TemporaryFolder folder;
   SqliteStoreOptions options;
-  options.path = folder + "/bench.db";
+  options.path = folder.File("bench.db");
   ExperimentPlan plan;
   plan.name = "bench";
   RunRecord run;
@@ -236,9 +227,6 @@ double StoreRate() {
     }
   }
   rows -= static_cast<int64_t>(batch.outcomes.size());
-  store->reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
   return static_cast<double>(rows) / spent;
 }
 

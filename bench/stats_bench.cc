@@ -15,8 +15,6 @@
 // correlated through the baseline, as pruned models are.
 // A line a figure: `name: ratio=R ours=A reference=B unit=U`; a larger ratio is better.
 #include <sqlite3.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cmath>
@@ -30,6 +28,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/rng.h"
+#include "bench/measure.h"
 #include "cli/stats.h"
 #include "eval/statistics/multiple_testing.h"
 #include "eval/statistics/paired_tests.h"
@@ -150,8 +149,8 @@ double PeerPower(const Options& options, const std::string& path) {
   return power;
 }
 
-void MeasurePlanted(const Options& options, const std::string& folder) {
-  const std::string path = folder + "/flips.tsv";
+void MeasurePlanted(const Options& options, const TemporaryFolder& folder) {
+  const std::string path = folder.File("flips.tsv");
   std::ofstream file(path);
   double found = 0, rates = 0, squares = 0;
   for (int64_t sweep = 0; sweep < options.sweeps; ++sweep) {
@@ -182,12 +181,6 @@ void MeasurePlanted(const Options& options, const std::string& folder) {
   } else {
     std::printf("# power: %.4f of the planted arms are found; no peer\n", power);
   }
-}
-
-double CpuSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
 // A finished sweep of 784 arms without its texts, written by SQL: verdicts that look drawn.
@@ -238,26 +231,26 @@ PRAGMA wal_checkpoint(TRUNCATE);
   sqlite3_close(database);
 }
 
-void MeasureTable(const Options& options, const std::string& folder) {
-  const std::string path = folder + "/bench.db";
+void MeasureTable(const Options& options, const TemporaryFolder& folder) {
+  const std::string path = folder.File("bench.db");
   MakeDatabase(path, static_cast<int32_t>(options.questions));
   const auto reader = Must(Reader::Open(path));
   const absl::Time start = absl::Now();
-  const double cpu = CpuSeconds();
+  const double cpu = ProcessCpuSeconds();
   const Stats stats = Must(LoadStats(*reader, ExperimentId(1)));
-  const double read = CpuSeconds() - cpu;
+  const double read = ProcessCpuSeconds() - cpu;
   const std::string text = FormatStats(stats, {}) + StatsJson(stats);
-  const double ours = CpuSeconds() - cpu;
+  const double ours = ProcessCpuSeconds() - cpu;
   std::printf(
       "# table: %lld questions x 784 arms, %.1f s of the clock; %.1f s of the processor are reading and "
       "analysis, %zu bytes of output\n",
       static_cast<long long>(stats.statistics.questions), absl::ToDoubleSeconds(absl::Now() - start), read,
       text.size());
-  const double before = CpuSeconds();
+  const double before = ProcessCpuSeconds();
   const absl::Status flips = reader->ForEachRow("SELECT arm, fixed, broken FROM v_flips", {},
                                                 [](const auto&, const auto&) { return true; });
   if (!flips.ok()) Fail(flips.message());
-  const double reference = CpuSeconds() - before;
+  const double reference = ProcessCpuSeconds() - before;
   Print("table", reference / ours, ours, reference, "processor s");
 }
 
@@ -287,13 +280,10 @@ int Main(int argc, char** argv) {
       return 2;
     }
   }
-  std::string folder = (std::filesystem::temp_directory_path() / "sprint-bench-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) Fail("cannot make a temporary folder");
+  const TemporaryFolder folder;
   if (options.Wants("null-any")) MeasureNull(options);
   if (options.Wants("fdr") || options.Wants("power")) MeasurePlanted(options, folder);
   if (options.Wants("table")) MeasureTable(options, folder);
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
   return 0;
 }
 

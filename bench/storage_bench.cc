@@ -14,15 +14,12 @@
 // A line a figure: `name: ratio=R ours=A reference=B unit=U`; a larger ratio is better.
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -33,6 +30,7 @@
 #include "absl/time/clock.h"
 #include "base/rng.h"
 #include "base/status.h"
+#include "bench/measure.h"
 #include "storage/payload.h"
 #include "storage/reader.h"
 #include "storage/sqlite_store.h"
@@ -77,22 +75,6 @@ void Must(const absl::Status& status) {
   std::fprintf(stderr, "sprint-bench-storage: %s\n", std::string(status.message()).c_str());
   std::exit(1);
 }
-
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sprint-bench-XXXXXX").string();
-    path_ = mkdtemp(pattern.data()) == nullptr ? "." : pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    if (path_ != ".") std::filesystem::remove_all(path_, ignored);
-  }
-  std::string database() const { return path_ + "/bench.db"; }
-
- private:
-  std::string path_;
-};
 
 ExperimentPlan Plan(int32_t questions) {
   ExperimentPlan plan;
@@ -163,17 +145,11 @@ class Outcomes {
   size_t next_ = 0;
 };
 
-double ThreadCpuSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
 // Only Commit is timed. The processor time tells a slow store from a busy machine or disk.
 double Rate(size_t batch_size, int64_t total, bool encoded) {
-  const Folder folder;
+  const TemporaryFolder folder;
   SqliteStoreOptions store_options;
-  store_options.path = folder.database();
+  store_options.path = folder.File("bench.db");
   const std::unique_ptr<Store> store = Must(OpenSqliteStore(store_options));
   const auto created = Must(store->CreateExperiment(Plan(200), absl::Now()));
   Outcomes outcomes(*store, created.id);
@@ -215,12 +191,12 @@ absl::Duration SyncPages(int fd, int times) {
 void MeasureSingle() {
   constexpr int kRounds = 20;
   constexpr int kEach = 100;
-  const Folder folder;
+  const TemporaryFolder folder;
   SqliteStoreOptions store_options;
-  store_options.path = folder.database();
+  store_options.path = folder.File("bench.db");
   const std::unique_ptr<Store> store = Must(OpenSqliteStore(store_options));
   Outcomes outcomes(*store, Must(store->CreateExperiment(Plan(20), absl::Now())).id);
-  const int fd = open((folder.database() + ".sync").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  const int fd = open((folder.File("bench.db") + ".sync").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   absl::Duration commits;
   absl::Duration syncs;
   for (int round = 0; round < kRounds; ++round) {
@@ -241,9 +217,9 @@ void MeasureSingle() {
 }
 
 double CreateSeconds() {
-  const Folder folder;
+  const TemporaryFolder folder;
   SqliteStoreOptions store_options;
-  store_options.path = folder.database();
+  store_options.path = folder.File("bench.db");
   const std::unique_ptr<Store> store = Must(OpenSqliteStore(store_options));
   const ExperimentPlan plan = Plan(7500);
   const absl::Time start = absl::Now();
@@ -265,14 +241,14 @@ struct Paced {
 
 // A sweep in the making: its store, and what was measured of it so far.
 struct Sweep {
-  Folder folder;
+  TemporaryFolder folder;
   std::unique_ptr<Store> store;
   std::unique_ptr<Outcomes> outcomes;
   Paced paced;
 
   explicit Sweep(const Options& options) {
     SqliteStoreOptions store_options;
-    store_options.path = folder.database();
+    store_options.path = folder.File("bench.db");
     store = Must(OpenSqliteStore(store_options));
     const auto questions = static_cast<int32_t>(options.rate * options.seconds * 1.1 / kArms) + 2;
     outcomes =
@@ -340,8 +316,8 @@ void Describe(const char* what, Paced& paced) {
 Paced MeasureWithAndWithoutReaders(const Options& options) {
   Sweep alone(options);
   Sweep watched(options);
-  const std::unique_ptr<Reader> queries = Must(Reader::Open(watched.folder.database()));
-  const std::unique_ptr<Reader> open_throughout = Must(Reader::Open(watched.folder.database()));
+  const std::unique_ptr<Reader> queries = Must(Reader::Open(watched.folder.File("bench.db")));
+  const std::unique_ptr<Reader> open_throughout = Must(Reader::Open(watched.folder.File("bench.db")));
   const double seconds = options.seconds / kTurns;
   for (int turn = 0; turn < kTurns; ++turn) {
     alone.Write(options.rate, seconds);
@@ -366,7 +342,7 @@ void CompareLogs(const Options& options, const Paced& watched) {
   Sweep sweep(options);
   sqlite3* foreign = nullptr;
   sqlite3_stmt* snapshot = nullptr;
-  sqlite3_open_v2(sweep.folder.database().c_str(), &foreign, SQLITE_OPEN_READONLY, nullptr);
+  sqlite3_open_v2(sweep.folder.File("bench.db").c_str(), &foreign, SQLITE_OPEN_READONLY, nullptr);
   sqlite3_prepare_v2(foreign, "SELECT * FROM question", -1, &snapshot, nullptr);
   const bool reads = sqlite3_step(snapshot) == SQLITE_ROW;  // and never to the end
   sweep.Write(options.rate, options.seconds);
