@@ -36,15 +36,6 @@ struct Explained {
   size_t end = 0;
 };
 
-std::string Text(const SqlValue& value) {
-  const auto* text = std::get_if<std::string>(&value);
-  return text == nullptr ? std::string() : *text;
-}
-int64_t Integer(const SqlValue& value) {
-  const auto* integer = std::get_if<int64_t>(&value);
-  return integer == nullptr ? 0 : *integer;
-}
-
 // "3:5" as the stored name L3H5.
 std::string ArmName(const std::string& typed) {
   const std::vector<std::string> parts = absl::StrSplit(typed, ':');
@@ -107,18 +98,18 @@ absl::StatusOr<Explained> Load(Reader& reader, ExperimentId id, const ExplainOpt
       {id.value(), options.question, arm, options.sample},
       [&](const auto&, const std::vector<SqlValue>& row) {
         found.emplace();
-        found->question = Text(row[0]);
-        found->arm = Text(row[1]);
-        found->gold = Text(row[2]);
-        found->text = Text(row[3]);
-        found->finish = Text(row[4]);
-        found->tokens = Integer(row[5]);
+        found->question = TextOf(row[0]);
+        found->arm = TextOf(row[1]);
+        found->gold = TextOf(row[2]);
+        found->text = TextOf(row[3]);
+        found->finish = TextOf(row[4]);
+        found->tokens = IntegerOf(row[5]);
         found->judged = std::holds_alternative<int64_t>(row[6]);
-        found->correct = Integer(row[6]) != 0;
-        found->judge_version = Integer(row[7]);
-        found->extracted = Text(row[8]);
-        found->rule = Text(row[9]);
-        found->reason = Text(row[10]);
+        found->correct = IntegerOf(row[6]) != 0;
+        found->judge_version = IntegerOf(row[7]);
+        found->extracted = TextOf(row[8]);
+        found->rule = TextOf(row[9]);
+        found->reason = TextOf(row[10]);
         return false;
       }));
   if (!found) return Missing(reader, id, options, arm);

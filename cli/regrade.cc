@@ -43,37 +43,28 @@ struct Regraded {
   std::vector<Change> changes;  // at most the limit
 };
 
-std::string Text(const SqlValue& value) {
-  const auto* text = std::get_if<std::string>(&value);
-  return text == nullptr ? std::string() : *text;
-}
-int64_t Integer(const SqlValue& value) {
-  const auto* integer = std::get_if<int64_t>(&value);
-  return integer == nullptr ? 0 : *integer;
-}
-
 void JudgeAgain(const std::vector<SqlValue>& row, int64_t limit, Regraded& result) {
-  if (Integer(row[6]) == kJudgeVersion) {
+  if (IntegerOf(row[6]) == kJudgeVersion) {
     ++result.current;
     return;
   }
   ++result.judged;
-  const Verdict verdict = Judge(Text(row[7]), Text(row[3]));
+  const Verdict verdict = Judge(TextOf(row[7]), TextOf(row[3]));
   if (std::holds_alternative<std::monostate>(row[4])) {
     ++result.first;
     return;
   }
-  if (verdict.correct == (Integer(row[4]) != 0)) return;
+  if (verdict.correct == (IntegerOf(row[4]) != 0)) return;
   ++(verdict.correct ? result.to_right : result.to_wrong);
   if (limit > 0 && static_cast<int64_t>(result.changes.size()) >= limit) return;
   Change change;
-  change.question = Text(row[0]);
-  change.arm = Text(row[1]);
-  change.gold = Text(row[3]);
-  change.before = Text(row[5]);
+  change.question = TextOf(row[0]);
+  change.arm = TextOf(row[1]);
+  change.gold = TextOf(row[3]);
+  change.before = TextOf(row[5]);
   change.after = verdict.extraction.answer;
   change.reason = verdict.reason;
-  change.sample = Integer(row[2]);
+  change.sample = IntegerOf(row[2]);
   change.correct = verdict.correct;
   result.changes.push_back(std::move(change));
 }
@@ -118,8 +109,8 @@ absl::StatusOr<std::vector<Regraded>> Chosen(Reader& reader, const std::string& 
       "SELECT experiment_id, name FROM experiment WHERE ?1 = 0 OR experiment_id = ?1 ORDER BY 1", {only},
       [&](const auto&, const std::vector<SqlValue>& row) {
         Regraded& one = chosen.emplace_back();
-        one.id = Integer(row[0]);
-        one.name = Text(row[1]);
+        one.id = IntegerOf(row[0]);
+        one.name = TextOf(row[1]);
         return true;
       }));
   return chosen;

@@ -12,32 +12,21 @@
 namespace sprint {
 namespace {
 
-int64_t Integer(const SqlValue& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
-  if (const auto* real = std::get_if<double>(&value)) return static_cast<int64_t>(*real);
-  return 0;
-}
-
-std::string Text(const SqlValue& value) {
-  const auto* text = std::get_if<std::string>(&value);
-  return text == nullptr ? "" : *text;
-}
-
 constexpr char kProgressColumns[] =
     "SELECT experiment_id, experiment, state, cells, done, quarantined, correct, tokens, priority FROM "
     "v_progress";
 
 v1::ExperimentStatus FromProgressRow(const std::vector<SqlValue>& row) {
   v1::ExperimentStatus status;
-  status.set_id(Integer(row[0]));
-  status.set_name(Text(row[1]));
-  status.set_state(Text(row[2]));
-  status.set_cells(Integer(row[3]));
-  status.set_done(Integer(row[4]));
-  status.set_quarantined(Integer(row[5]));
-  status.set_correct(Integer(row[6]));
-  status.set_generated_tokens(Integer(row[7]));
-  status.set_priority(static_cast<int32_t>(Integer(row[8])));
+  status.set_id(IntegerOf(row[0]));
+  status.set_name(TextOf(row[1]));
+  status.set_state(TextOf(row[2]));
+  status.set_cells(IntegerOf(row[3]));
+  status.set_done(IntegerOf(row[4]));
+  status.set_quarantined(IntegerOf(row[5]));
+  status.set_correct(IntegerOf(row[6]));
+  status.set_generated_tokens(IntegerOf(row[7]));
+  status.set_priority(static_cast<int32_t>(IntegerOf(row[8])));
   status.set_eta_seconds(status.state() == "finished" ? 0 : -1);
   status.set_workers(-1);
   return status;
@@ -91,12 +80,12 @@ absl::StatusOr<v1::ExperimentStatus> StatusFromDatabase(Reader& reader, Experime
       "CROSS JOIN arm a ON a.arm_id = x.arm_id WHERE x.experiment_id = ?1 ORDER BY x.ordinal",
       {id.value()}, [&](const auto&, const std::vector<SqlValue>& row) {
         v1::ArmStatus& arm = *status.add_arms();
-        arm.set_name(Text(row[0]));
-        arm.set_cells(Integer(row[1]));
-        arm.set_done(Integer(row[2]));
-        arm.set_correct(Integer(row[3]));
-        arm.set_truncated(Integer(row[4]));
-        arm.set_tokens(Integer(row[5]));
+        arm.set_name(TextOf(row[0]));
+        arm.set_cells(IntegerOf(row[1]));
+        arm.set_done(IntegerOf(row[2]));
+        arm.set_correct(IntegerOf(row[3]));
+        arm.set_truncated(IntegerOf(row[4]));
+        arm.set_tokens(IntegerOf(row[5]));
         return true;
       }));
   return status;

@@ -10,22 +10,12 @@
 namespace sprint {
 namespace {
 
-int64_t AsInt(const SqlValue& value) {
-  const int64_t* number = std::get_if<int64_t>(&value);
-  return number != nullptr ? *number : 0;
-}
-
-std::string AsText(const SqlValue& value) {
-  const std::string* text = std::get_if<std::string>(&value);
-  return text != nullptr ? *text : std::string();
-}
-
 absl::Status LoadProblems(Reader& reader, ExperimentId experiment, OutcomeMatrix& matrix) {
   return reader.ForEachRow(
       "SELECT external_id, question_id FROM problem WHERE experiment_id = ? ORDER BY ordinal",
       {experiment.value()}, [&](const std::vector<std::string>&, const std::vector<SqlValue>& row) {
-        matrix.problems.push_back(AsText(row[0]));
-        matrix.questions.emplace_back(AsInt(row[1]));
+        matrix.problems.push_back(TextOf(row[0]));
+        matrix.questions.emplace_back(IntegerOf(row[1]));
         return true;
       });
 }
@@ -35,8 +25,8 @@ absl::Status LoadArms(Reader& reader, ExperimentId experiment, OutcomeMatrix& ma
       "SELECT x.arm_id, a.name FROM experiment_arm x JOIN arm a ON a.arm_id = x.arm_id "
       "WHERE x.experiment_id = ? ORDER BY x.ordinal",
       {experiment.value()}, [&](const std::vector<std::string>&, const std::vector<SqlValue>& row) {
-        matrix.arms.emplace_back(AsInt(row[0]));
-        matrix.arm_names.push_back(AsText(row[1]));
+        matrix.arms.emplace_back(IntegerOf(row[0]));
+        matrix.arm_names.push_back(TextOf(row[1]));
         return true;
       });
 }
@@ -79,12 +69,12 @@ absl::StatusOr<OutcomeMatrix> LoadOutcomeMatrix(Reader& reader, ExperimentId exp
   SPRINT_RETURN_IF_ERROR(reader.ForEachRow(
       "SELECT problem, arm_id, correct FROM v_judged WHERE experiment_id = ? AND correct IS NOT NULL",
       {experiment.value()}, [&](const std::vector<std::string>&, const std::vector<SqlValue>& row) {
-        const auto problem = line.find(AsText(row[0]));
-        const auto arm = column.find(ArmId(AsInt(row[1])));
+        const auto problem = line.find(TextOf(row[0]));
+        const auto arm = column.find(ArmId(IntegerOf(row[1])));
         if (problem == line.end() || arm == column.end()) return true;
         const size_t cell = problem->second * matrix.arms.size() + arm->second;
         judged[cell] += 1.0F;
-        matrix.right[cell] += static_cast<float>(AsInt(row[2]));
+        matrix.right[cell] += static_cast<float>(IntegerOf(row[2]));
         ++rows;
         return true;
       }));

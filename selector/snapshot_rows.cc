@@ -12,16 +12,6 @@ namespace {
 using Columns = std::vector<std::string>;
 using Row = std::vector<SqlValue>;
 
-int64_t AsInt(const SqlValue& value) {
-  const int64_t* number = std::get_if<int64_t>(&value);
-  return number != nullptr ? *number : 0;
-}
-
-std::string AsText(const SqlValue& value) {
-  const std::string* text = std::get_if<std::string>(&value);
-  return text != nullptr ? *text : std::string();
-}
-
 std::string AsHex(const SqlValue& value) {
   const Blob* blob = std::get_if<Blob>(&value);
   return blob != nullptr ? absl::BytesToHexString(blob->bytes) : std::string();
@@ -46,7 +36,7 @@ absl::StatusOr<SnapshotRun> SnapshotRows::RunOf(ExperimentId id) {
       "WHERE e.experiment_id = ?",
       {id.value()}, [&](const Columns&, const Row& row) {
         runs.push_back(
-            {AsText(row[0]), AsHex(row[1]), AsHex(row[2]), AsText(row[3]), AsText(row[4]), AsText(row[5])});
+            {TextOf(row[0]), AsHex(row[1]), AsHex(row[2]), TextOf(row[3]), TextOf(row[4]), TextOf(row[5])});
         return true;
       }));
   if (runs.size() == 1) return runs.front();
@@ -61,7 +51,7 @@ absl::StatusOr<std::vector<std::string>> SnapshotRows::Arms(ExperimentId id) {
       "SELECT a.name FROM experiment_arm x JOIN arm a ON a.arm_id = x.arm_id WHERE x.experiment_id = ? "
       "ORDER BY x.ordinal",
       {id.value()}, [&](const Columns&, const Row& row) {
-        arms.push_back(AsText(row[0]));
+        arms.push_back(TextOf(row[0]));
         return true;
       }));
   return arms;
@@ -75,12 +65,12 @@ absl::StatusOr<std::vector<SnapshotProblemRow>> SnapshotRows::Problems(Experimen
       "JOIN question q ON q.question_id = p.question_id WHERE p.experiment_id = ? ORDER BY p.ordinal",
       {id.value()}, [&](const Columns&, const Row& row) {
         SnapshotProblemRow problem;
-        problem.question_key = absl::StrCat(AsInt(row[3]));
-        problem.problem.id = AsText(row[0]);
-        problem.problem.text = AsText(row[1]);
-        problem.problem.subject = AsText(row[2]);
-        problem.problem.tokens = TokenList(AsText(row[4]));
-        problem.prompt = AsText(row[5]);
+        problem.question_key = absl::StrCat(IntegerOf(row[3]));
+        problem.problem.id = TextOf(row[0]);
+        problem.problem.text = TextOf(row[1]);
+        problem.problem.subject = TextOf(row[2]);
+        problem.problem.tokens = TokenList(TextOf(row[4]));
+        problem.prompt = TextOf(row[5]);
         problems.push_back(std::move(problem));
         return true;
       }));
@@ -93,8 +83,9 @@ absl::StatusOr<std::vector<SnapshotRow>> SnapshotRows::Outcomes(ExperimentId id)
       "SELECT question_id, arm, correct, answer, judge_version, tokens FROM v_outcome "
       "WHERE experiment_id = ? AND sample = 0 AND correct IS NOT NULL",
       {id.value()}, [&](const Columns&, const Row& row) {
-        outcomes.push_back({absl::StrCat(AsInt(row[0])), AsText(row[1]), AsInt(row[2]) != 0, AsText(row[3]),
-                            static_cast<int32_t>(AsInt(row[4])), static_cast<int32_t>(AsInt(row[5]))});
+        outcomes.push_back({absl::StrCat(IntegerOf(row[0])), TextOf(row[1]), IntegerOf(row[2]) != 0,
+                            TextOf(row[3]), static_cast<int32_t>(IntegerOf(row[4])),
+                            static_cast<int32_t>(IntegerOf(row[5]))});
         return true;
       }));
   return outcomes;

@@ -216,10 +216,6 @@ absl::StatusOr<ExperimentId> FindExperiment(Reader& reader, const std::string& n
 
 absl::StatusOr<std::vector<ExperimentSummary>> ListExperiments(Reader& reader) {
   std::vector<ExperimentSummary> all;
-  const auto integer = [](const SqlValue& value) {
-    const auto* found = std::get_if<int64_t>(&value);
-    return found == nullptr ? int64_t{0} : *found;
-  };
   SPRINT_RETURN_IF_ERROR(
       reader.ForEachRow("SELECT e.experiment_id, e.name, e.state, e.priority, p.cells, p.done, "
                         "p.quarantined, p.correct, p.tokens "
@@ -227,15 +223,15 @@ absl::StatusOr<std::vector<ExperimentSummary>> ListExperiments(Reader& reader) {
                         "BY e.experiment_id",
                         {}, [&](const std::vector<std::string>&, const std::vector<SqlValue>& row) {
                           ExperimentSummary& summary = all.emplace_back();
-                          summary.id = ExperimentId(integer(row[0]));
-                          if (const auto* name = std::get_if<std::string>(&row[1])) summary.name = *name;
-                          summary.state = static_cast<ExperimentState>(integer(row[2]));
-                          summary.priority = static_cast<int32_t>(integer(row[3]));
-                          summary.cells = integer(row[4]);
-                          summary.done = integer(row[5]);
-                          summary.quarantined = integer(row[6]);
-                          summary.correct = integer(row[7]);
-                          summary.tokens = integer(row[8]);
+                          summary.id = ExperimentId(IntegerOf(row[0]));
+                          summary.name = TextOf(row[1]);
+                          summary.state = static_cast<ExperimentState>(IntegerOf(row[2]));
+                          summary.priority = static_cast<int32_t>(IntegerOf(row[3]));
+                          summary.cells = IntegerOf(row[4]);
+                          summary.done = IntegerOf(row[5]);
+                          summary.quarantined = IntegerOf(row[6]);
+                          summary.correct = IntegerOf(row[7]);
+                          summary.tokens = IntegerOf(row[8]);
                           return true;
                         }));
   return all;

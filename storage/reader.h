@@ -25,6 +25,16 @@ struct Blob {
   std::string bytes;
 };
 using SqlValue = std::variant<std::monostate, int64_t, double, std::string, Blob>;
+// Of a column that holds integers, or text: 0 and "" for NULL and for what is neither. A real is cut off.
+inline int64_t IntegerOf(const SqlValue& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
+  if (const auto* real = std::get_if<double>(&value)) return static_cast<int64_t>(*real);
+  return 0;
+}
+inline std::string TextOf(const SqlValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text == nullptr ? std::string() : *text;
+}
 
 // What exists already of a selection, by content hashes: for `launch --dry-run`.
 struct SelectionCensus {
