@@ -1,14 +1,11 @@
 #include "cli/app.h"
 
-#include <exception>
-
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "cli/render/text.h"
-#include "cli/siblings.h"
 #include "cli/version.h"
 
 namespace sprint {
@@ -24,7 +21,7 @@ ColorMode ParseColor(const std::string& name) {
 // The command that the line got to: the last one parsed, and its full name.
 const CLI::App* Selected(const CLI::App& root, std::string& path) {
   const CLI::App* command = &root;
-  path = "sprint";
+  path = root.get_name();
   while (!command->get_subcommands().empty()) {
     command = command->get_subcommands().front();
     absl::StrAppend(&path, " ", command->get_name());
@@ -65,7 +62,7 @@ CLI::Option* AddChoice(CLI::App* command, const std::string& flags, std::string&
       ->type_name(absl::StrJoin(choices, "|"));
 }
 
-App::App() : root_("Head-pruning sweeps and Best-of-N experiments over many workers.", "sprint") {
+App::App(const std::string& description, const std::string& name) : root_(description, name) {
   root_.set_version_flag(
       "--version", [] { return absl::StrCat("sprint ", kVersion); }, "Print the version");
   root_.set_help_flag("-h,--help", "Print this help");
@@ -76,7 +73,7 @@ App::App() : root_("Head-pruning sweeps and Best-of-N experiments over many work
   AddChoice(&root_, "--color", color_, {"auto", "always", "never"},
             "Colour: auto is on for terminals, unless NO_COLOR is set");
   root_.require_subcommand(0, 1);
-  root_.footer("sprint COMMAND --help says more of a command.");
+  root_.footer(absl::StrCat(name, " COMMAND --help says more of a command."));
 }
 
 CLI::App* App::Add(CLI::App& parent, const std::string& name, const std::string& description,
@@ -119,7 +116,7 @@ absl::StatusOr<int> App::RunSelected(const Terminal& terminal) {
 
 int App::Fail(const Terminal& terminal, absl::string_view message, int code) const {
   const std::string line = absl::StrReplaceAll(message, {{"\n", " "}, {"\r", " "}});
-  terminal.err.Write(absl::StrCat(terminal.err.style.Paint(Tone::kBad, "sprint:"), " ", line, "\n"));
+  terminal.err.Write(absl::StrCat(terminal.err.style.Paint(Tone::kBad, absl::StrCat(root_.get_name(), ":")), " ", line, "\n"));
   return code;
 }
 
@@ -132,7 +129,7 @@ std::string App::Explain(const CLI::ParseError& error, const std::vector<std::st
   const bool about_commands = code == static_cast<int>(CLI::ExitCodes::ExtrasError) ||
                               code == static_cast<int>(CLI::ExitCodes::RequiredError);
   const std::string word =
-      about_commands && !children.empty() ? UnknownWord(arguments, path != "sprint") : "";
+      about_commands && !children.empty() ? UnknownWord(arguments, path != root_.get_name()) : "";
   if (!word.empty()) {
     std::vector<std::string> names;
     for (const CLI::App* child : children) names.push_back(child->get_name());
@@ -142,23 +139,6 @@ std::string App::Explain(const CLI::ParseError& error, const std::vector<std::st
                         " --help lists the commands)");
   }
   return absl::StrCat(error.what(), " (", path, " --help)");
-}
-
-int RunCli(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  try {
-    if (!arguments.empty() && IsSiblingCommand(arguments.front())) {
-      const absl::Status failed = ExecSibling(arguments.front(), {arguments.begin() + 1, arguments.end()});
-      OpenTerminal(ColorMode::kAuto).err.Write(absl::StrCat("sprint: ", failed.message(), "\n"));
-      return kExitFailed;
-    }
-    App app;
-    AddAllCommands(app);
-    return app.Run(arguments);
-  } catch (const std::exception& error) {
-    OpenTerminal(ColorMode::kAuto).err.Write(absl::StrCat("sprint: unexpected: ", error.what(), "\n"));
-    return kExitFailed;
-  }
 }
 
 }  // namespace sprint

@@ -1,4 +1,5 @@
-// The command tree of `sprint`, and how a command line becomes an exit code.
+// A command tree, and how a command line becomes an exit code: `sprint`'s own, and those of programs that
+// it runs in its name.
 //
 // Exit codes: 0, done; 1, it was understood and failed (one line on stderr says why); 2, the command
 // line itself is wrong.
@@ -31,7 +32,10 @@ bool IsUsageError(const absl::Status& status);
 // The tree of commands. Not copyable; lives as long as the process needs it.
 class App {
  public:
-  App();
+  // `name` is what people type: "sprint", "sprint selector". It stands before errors.
+  explicit App(
+      const std::string& description = "Head-pruning sweeps and Best-of-N experiments over many workers.",
+      const std::string& name = "sprint");
   CLI::App& root() { return root_; }
   const CLI::App& root() const { return root_; }
 
@@ -41,7 +45,7 @@ class App {
   CLI::App* Add(CLI::App& parent, const std::string& name, const std::string& description,
                 const std::vector<std::string>& examples, Action action = nullptr);
 
-  // Parses and runs. Writes errors as "sprint: …" to stderr.
+  // Parses and runs. Writes errors as "NAME: …" to stderr.
   int Run(const std::vector<std::string>& arguments);
 
  private:
@@ -54,13 +58,6 @@ class App {
   std::string color_ = "auto";
   std::map<const CLI::App*, Action> actions_;
 };
-
-// The whole of `sprint`: builds the tree, hands `worker` and `coordinator` to their programs, runs the
-// rest. No exception leaves it.
-int RunCli(int argc, char** argv);
-
-// The tree with every command, for RunCli and for the completion scripts.
-void AddAllCommands(App& app);
 
 // An option that takes one of `choices`; completion scripts offer them.
 CLI::Option* AddChoice(CLI::App* command, const std::string& flags, std::string& value,

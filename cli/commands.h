@@ -21,8 +21,15 @@ void AddJudge(App& app);
 void AddExplain(App& app);
 void AddRegrade(App& app);
 void AddDataset(App& app);
-void AddPrograms(App& app);  // worker, coordinator: their own programs
+void AddPrograms(App& app);  // worker, coordinator, selector, …: their own programs
 void AddCompletion(App& app);
+
+// The tree with every command, for RunCli and for the completion scripts.
+void AddAllCommands(App& app);
+
+// The whole of `sprint`: builds the tree, hands commands that are programs of their own to these, runs the
+// rest. No exception leaves it.
+int RunCli(int argc, char** argv);
 
 }  // namespace sprint
 

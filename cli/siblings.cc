@@ -107,7 +107,12 @@ void Drain(std::array<pollfd, 2> pipes, SiblingOutput& output) {
 
 }  // namespace
 
-bool IsSiblingCommand(const std::string& name) { return name == "worker" || name == "coordinator"; }
+bool IsSiblingCommand(const std::string& name) {
+  for (const char* known : {"worker", "coordinator", "selector", "compare", "select"}) {
+    if (name == known) return true;
+  }
+  return false;
+}
 
 absl::StatusOr<std::string> FindSibling(const std::string& name) {
   const std::string program = absl::StrCat("sprint-", name);

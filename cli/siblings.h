@@ -1,4 +1,4 @@
-// The programs that `sprint` runs, git-style: sprint-coordinator, sprint-worker, sprint-try.
+// The programs that `sprint` runs, git-style: sprint-coordinator, sprint-worker, sprint-selector, sprint-try.
 #ifndef SPRINT_CLI_SIBLINGS_H_
 #define SPRINT_CLI_SIBLINGS_H_
 
@@ -12,7 +12,8 @@
 
 namespace sprint {
 
-// "worker" and "coordinator": `sprint NAME …` becomes `sprint-NAME …`.
+// Commands that are programs of their own: "worker", "coordinator" and "selector" become `sprint-NAME …`,
+// "compare" and "select" `sprint-selector NAME …`.
 bool IsSiblingCommand(const std::string& name);
 
 // Where `sprint-NAME` is: in $SPRINT_EXEC_PATH, beside this program, or in $PATH, in that order.

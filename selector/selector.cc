@@ -27,7 +27,8 @@ std::vector<float> Linear(const std::vector<float>& weight, const std::vector<fl
   return y;
 }
 
-float Norm(const float* a, size_t n) { return std::max(std::sqrt(Dot(a, a, n)), 1e-8F); }
+// Never 0, and smooth, as the trainer differentiates it.
+float Norm(const float* a, size_t n) { return std::sqrt(Dot(a, a, n) + 1e-12F); }
 
 double Logit(double p) {
   const double kept = std::clamp(p, 1e-3, 1 - 1e-3);

@@ -1,5 +1,6 @@
 #include "cli/app.h"
 
+#include "cli/commands.h"
 #include "tests/testing/testing.h"
 
 namespace sprint {

@@ -1,7 +1,7 @@
 #include "cli/completion.h"
 
 #include "base/file.h"
-#include "cli/app.h"
+#include "cli/commands.h"
 #include "tests/cli/program.h"
 #include "tests/testing/testing.h"
 

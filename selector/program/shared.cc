@@ -1,0 +1,153 @@
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "cli/render/progress.h"
+#include "cli/render/text.h"
+#include "selector/program/commands.h"
+#include "storage/reader.h"
+
+namespace sprint {
+namespace {
+
+std::string DefaultCache() {
+  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder != nullptr && *folder != '\0')
+    return absl::StrCat(folder, "/sprint/features");
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+    return absl::StrCat(home, "/.cache/sprint/features");
+  return "";
+}
+
+}  // namespace
+
+void AddDatabaseOption(CLI::App* command, std::string& database) {
+  command->add_option("--db", database, "The results database")
+      ->envname("SPRINT_DB")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+void AddSplitOptions(CLI::App* command, FreezeOptions& options) {
+  SplitOptions& split = options.split;
+  const auto add = [command](const std::string& flag, auto& value, const std::string& text) {
+    return command->add_option(flag, value, text)->group("Splits")->capture_default_str();
+  };
+  add("--test-experiment", options.test_experiments,
+      "Its questions are the test set, and no others; may be given again")
+      ->type_name("NAME");
+  add("--test-share", split.test_fraction, "Questions kept for the test")->type_name("SHARE");
+  add("--validation-share", split.validation_fraction, "Questions that stop a training")->type_name("SHARE");
+  add("--near-duplicate", split.near_duplicate,
+      "Questions whose word triples are this alike (Jaccard) are never parted")
+      ->type_name("SHARE");
+  add("--split-seed", split.seed, "Of the split")->type_name("N");
+}
+
+absl::StatusOr<FrozenFile> FreezeToFile(const std::string& database, const FreezeOptions& options,
+                                        const std::string& out) {
+  SPRINT_RETURN_IF_ERROR(CheckSplitOptions(options.split));
+  if (!FileExists(database)) {
+    return absl::NotFoundError(
+        absl::StrCat("there is no database ", database, "; sprint launch makes one, --db names another"));
+  }
+  SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(database));
+  FrozenFile frozen;
+  SPRINT_ASSIGN_OR_RETURN(frozen.snapshot, FreezeSnapshot(*reader, options));
+  frozen.path = out.empty() ? absl::StrCat(frozen.snapshot.name, ".snapshot.json") : out;
+  SPRINT_RETURN_IF_ERROR(SaveSnapshot(frozen.snapshot, frozen.path));
+  return frozen;
+}
+
+void AddFeatureOptions(CLI::App* command, FeatureOptions& options) {
+  options.cache = DefaultCache();
+  FeatureSources& sources = options.sources;
+  const auto add = [command](const std::string& flag, auto& value, const std::string& text) {
+    return command->add_option(flag, value, text)->group("Features")->capture_default_str();
+  };
+  add("--model", sources.model, "The model of hidden states; else where the sweep found it")->type_name("PATH");
+  add("--features-file", sources.file, "Features of a file: safetensors, [questions, dim]")->type_name("FILE");
+  add("--feature-cache", options.cache, "Where features are kept; an empty word: nowhere")->type_name("DIR");
+  add("--threads", sources.threads, "CPU threads; 0: all")->type_name("N")->check(CLI::NonNegativeNumber);
+}
+
+absl::StatusOr<FeatureMatrix> FeaturesWithProgress(const Terminal& terminal, const std::string& recipe,
+                                                   absl::Span<const SnapshotProblem> problems,
+                                                   const std::string& model_path,
+                                                   const std::string& weights_hash,
+                                                   const FeatureOptions& options) {
+  FeatureSources sources = options.sources;
+  sources.cache = options.cache;
+  sources.weights_hash = weights_hash;
+  if (sources.model.empty()) sources.model = model_path;
+  ProgressPrinter printer({terminal.err.tty, terminal.err.width, terminal.err.style},
+                          [&](absl::string_view text) { terminal.err.Write(text); });
+  const absl::Time start = absl::Now();
+  absl::StatusOr<FeatureMatrix> features =
+      MakeFeatures(recipe, problems, sources, [&](const std::string& what, int64_t done, int64_t total) {
+        const absl::Time now = absl::Now();
+        const double spent = absl::ToDoubleSeconds(now - start);
+        if (spent < 2) return;
+        ProgressState state;
+        state.label = absl::StrCat("features ", what);
+        state.done = done;
+        state.total = total;
+        state.eta_seconds = spent / static_cast<double>(done) * static_cast<double>(total - done);
+        printer.Update(state, now);
+      });
+  printer.Clear();
+  return features;
+}
+
+void AddPolicyOptions(CLI::App* command, PolicyFlags& flags) {
+  const auto choice = [command](const std::string& flag, std::string& value,
+                                const std::vector<std::string>& choices, const std::string& text) {
+    AddChoice(command, flag, value, choices, text)->group("Policy")->capture_default_str();
+  };
+  choice("--policy", flags.kind, {"top", "coverage", "neighbours"},
+         "The N best scores; marginal coverage of the probabilities; or of alike training questions");
+  choice("--baseline", flags.baseline, {"candidate", "excluded", "fallback"},
+         "The unpruned model is an arm like others, never one, or what is run when none is better");
+  command->add_option("--sharpness", flags.sharpness, "Of neighbours: how much more the most alike count")
+      ->group("Policy")
+      ->type_name("X")
+      ->capture_default_str();
+}
+
+absl::StatusOr<PolicyOptions> PolicyOf(const PolicyFlags& flags) {
+  PolicyOptions policy;
+  SPRINT_ASSIGN_OR_RETURN(policy.kind, ParsePolicyKind(flags.kind));
+  SPRINT_ASSIGN_OR_RETURN(policy.baseline, ParseBaselineUse(flags.baseline));
+  policy.sharpness = flags.sharpness;
+  return policy;
+}
+
+absl::StatusOr<OpenedSelector> OpenSelector(const std::string& path) {
+  OpenedSelector opened;
+  opened.path = path;
+  SPRINT_ASSIGN_OR_RETURN(opened.selector, LoadSelector(path));
+  SPRINT_ASSIGN_OR_RETURN(opened.lineage, LineageFromJson(opened.selector.lineage, path));
+  return opened;
+}
+
+absl::Status CheckUnseen(const OpenedSelector& selector, absl::Span<const SnapshotProblem> problems,
+                         bool allow) {
+  if (allow) return absl::OkStatus();
+  std::vector<std::string> texts;
+  for (const SnapshotProblem& problem : problems) texts.push_back(problem.text);
+  const std::vector<bool> seen = WasSeen(selector.lineage, texts);
+  int64_t count = 0;
+  std::string first;
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (!seen[i]) continue;
+    if (count++ == 0) first = problems[i].id;
+  }
+  if (count == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      selector.path, " was trained on ", Plural(count, "of these questions", "of these questions"),
+      " or a near-duplicate, the first is ", first,
+      "; what it gets there says nothing of new questions. Leave them out, or give --allow-seen"));
+}
+
+}  // namespace sprint
