@@ -35,7 +35,8 @@ struct FeatureSources {
 // INVALID_ARGUMENT naming the part that is not known.
 absl::Status CheckRecipe(const std::string& recipe);
 
-// One row a problem; its kind is the recipe with every layer named. `progress` (may be null) is told what is computed, how many are done, and of how many.
+// One row a problem; its kind is the recipe with every layer named. `progress` (may be null) is told what is
+// computed, how many are done, and of how many.
 //   INVALID_ARGUMENT: the recipe, a layer the model does not have, a model with other weights than
 //   `weights_hash` (kModelMismatch), a source that the recipe needs and that is not named. Errors of the
 //   model's and the encoder's files.

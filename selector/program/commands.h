@@ -71,7 +71,8 @@ absl::StatusOr<OpenedSelector> OpenSelector(const std::string& path);
 
 // FAILED_PRECONDITION naming the first of `problems` that the selector has seen in training, or a
 // near-duplicate of it, unless `allow`.
-absl::Status CheckUnseen(const OpenedSelector& selector, absl::Span<const SnapshotProblem> problems, bool allow);
+absl::Status CheckUnseen(const OpenedSelector& selector, absl::Span<const SnapshotProblem> problems,
+                         bool allow);
 
 }  // namespace sprint
 

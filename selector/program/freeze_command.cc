@@ -18,7 +18,8 @@ struct Options {
 };
 
 absl::StatusOr<int> Freeze(const Terminal& terminal, const Options& options) {
-  SPRINT_ASSIGN_OR_RETURN(const FrozenFile frozen, FreezeToFile(options.database, options.freeze, options.out));
+  SPRINT_ASSIGN_OR_RETURN(const FrozenFile frozen,
+                          FreezeToFile(options.database, options.freeze, options.out));
   const Snapshot& snapshot = frozen.snapshot;
   int64_t judged = 0;
   for (const FrozenOutcome& cell : snapshot.outcomes) judged += cell.right >= 0 ? 1 : 0;
@@ -42,9 +43,9 @@ absl::StatusOr<int> Freeze(const Terminal& terminal, const Options& options) {
       FormatCount(static_cast<int64_t>(snapshot.problems.size())), " questions x ", snapshot.arms.size(),
       " arms, ", FormatCount(judged), " judged outcomes; ", FormatCount(count(Split::kTrain)), " to train, ",
       FormatCount(count(Split::kValidation)), " to validate, ", FormatCount(count(Split::kTest)), " to test",
-      count(Split::kDropped) > 0
-          ? absl::StrCat(", ", FormatCount(count(Split::kDropped)), " left out as near-duplicates of test questions")
-          : "",
+      count(Split::kDropped) > 0 ? absl::StrCat(", ", FormatCount(count(Split::kDropped)),
+                                                " left out as near-duplicates of test questions")
+                                 : "",
       "\n"));
   return kExitDone;
 }
@@ -53,14 +54,16 @@ absl::StatusOr<int> Freeze(const Terminal& terminal, const Options& options) {
 
 void AddFreeze(App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.Add(app.root(), "freeze", "Fix the outcomes that trainings use, in a file",
-                              {"sprint selector freeze demo --db sprint.db",
-                               "sprint selector freeze train --test-experiment test --out svamp.snapshot.json"},
-                              [options](const Terminal& terminal) { return Freeze(terminal, *options); });
+  CLI::App* command =
+      app.Add(app.root(), "freeze", "Fix the outcomes that trainings use, in a file",
+              {"sprint selector freeze demo --db sprint.db",
+               "sprint selector freeze train --test-experiment test --out svamp.snapshot.json"},
+              [options](const Terminal& terminal) { return Freeze(terminal, *options); });
   command->add_option("EXPERIMENT", options->freeze.experiments, "Names or numbers; none: the latest")
       ->type_name("NAME");
   AddDatabaseOption(command, options->database);
-  command->add_option("--name", options->freeze.name, "The snapshot's; else the experiment's")->type_name("NAME");
+  command->add_option("--name", options->freeze.name, "The snapshot's; else the experiment's")
+      ->type_name("NAME");
   command->add_option("--out", options->out, "The file; else NAME.snapshot.json")->type_name("FILE");
   AddSplitOptions(command, options->freeze);
   command->add_flag("--json", options->json, "As JSON");

@@ -1,5 +1,5 @@
-// sprint-selector: from outcomes to selectors, and from selectors to arms. `sprint selector`, `sprint compare`
-// and `sprint select` run it.
+// sprint-selector: from outcomes to selectors, and from selectors to arms. `sprint selector`, `sprint
+// compare` and `sprint select` run it.
 #include <cstdio>
 #include <exception>
 

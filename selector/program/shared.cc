@@ -66,8 +66,10 @@ void AddFeatureOptions(CLI::App* command, FeatureOptions& options) {
   const auto add = [command](const std::string& flag, auto& value, const std::string& text) {
     return command->add_option(flag, value, text)->group("Features")->capture_default_str();
   };
-  add("--model", sources.model, "The model of hidden states; else where the sweep found it")->type_name("PATH");
-  add("--features-file", sources.file, "Features of a file: safetensors, [questions, dim]")->type_name("FILE");
+  add("--model", sources.model, "The model of hidden states; else where the sweep found it")
+      ->type_name("PATH");
+  add("--features-file", sources.file, "Features of a file: safetensors, [questions, dim]")
+      ->type_name("FILE");
   add("--feature-cache", options.cache, "Where features are kept; an empty word: nowhere")->type_name("DIR");
   add("--threads", sources.threads, "CPU threads; 0: all")->type_name("N")->check(CLI::NonNegativeNumber);
 }
