@@ -116,7 +116,8 @@ absl::StatusOr<int> App::RunSelected(const Terminal& terminal) {
 
 int App::Fail(const Terminal& terminal, absl::string_view message, int code) const {
   const std::string line = absl::StrReplaceAll(message, {{"\n", " "}, {"\r", " "}});
-  terminal.err.Write(absl::StrCat(terminal.err.style.Paint(Tone::kBad, absl::StrCat(root_.get_name(), ":")), " ", line, "\n"));
+  terminal.err.Write(absl::StrCat(terminal.err.style.Paint(Tone::kBad, absl::StrCat(root_.get_name(), ":")),
+                                  " ", line, "\n"));
   return code;
 }
 

@@ -24,6 +24,9 @@ constexpr uint64_t kShuffleStream = 0x73687566'00000000;  // "shuf", and the epo
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 
+// What scores are multiplied by where they are validated (trainer.h).
+constexpr float kFactors[] = {1.0F, 0.7F, 0.5F, 0.35F, 0.25F, 0.17F, 0.12F, 0.08F, 0.05F};
+
 // Adam's elements for one thread at a time.
 constexpr int64_t kParametersAtOnce = 1 << 14;
 
@@ -184,14 +187,23 @@ void Training::Step() {
 absl::StatusOr<double> Training::ValidationLoss() {
   std::vector<int32_t> rows(static_cast<size_t>(validation_.rows()));
   std::iota(rows.begin(), rows.end(), 0);
-  double sum = 0;
   const auto batch = static_cast<size_t>(options_.batch);
-  for (size_t at = 0; at < rows.size(); at += batch) {
+  double centre = 0;
+  for (size_t at = 0; at < rows.size() && options_.loss == LossKind::kLogistic; at += batch) {
     const absl::Span<const int32_t> some = absl::MakeConstSpan(rows).subspan(at, batch);
-    SPRINT_ASSIGN_OR_RETURN(const double loss, tower_.Loss(state_.parameters, validation_.data(), some, {}));
-    sum += loss * static_cast<double>(some.size());
+    SPRINT_ASSIGN_OR_RETURN(const float mean, tower_.MeanScore(state_.parameters, validation_.data(), some));
+    centre += mean * static_cast<double>(some.size()) / static_cast<double>(rows.size());
   }
-  return sum / static_cast<double>(rows.size());
+  std::vector<double> sums(std::size(kFactors), 0.0);
+  for (size_t at = 0; at < rows.size(); at += batch) {
+    SPRINT_RETURN_IF_ERROR(tower_.AddLosses(state_.parameters, validation_.data(),
+                                            absl::MakeConstSpan(rows).subspan(at, batch), kFactors,
+                                            static_cast<float>(centre), absl::MakeSpan(sums)));
+  }
+  // Not min_element, which would pass over a NaN.
+  double best = sums[0];
+  for (const double sum : sums) best = sum < best ? sum : best;
+  return best / static_cast<double>(rows.size());
 }
 
 absl::StatusOr<TrainProgress> Training::Epoch() {
@@ -200,8 +212,9 @@ absl::StatusOr<TrainProgress> Training::Epoch() {
   const auto batch = static_cast<size_t>(options_.batch);
   for (size_t at = 0; at < order.size(); at += batch) {
     const absl::Span<const int32_t> rows = absl::MakeConstSpan(order).subspan(at, batch);
-    SPRINT_ASSIGN_OR_RETURN(const double loss,
-                            tower_.Loss(state_.parameters, train_.data(), rows, absl::MakeSpan(gradient_)));
+    SPRINT_ASSIGN_OR_RETURN(const double loss, tower_.Loss(state_.parameters, train_.data(), rows,
+                                                           {options_.dropout, options_.seed, state_.steps},
+                                                           absl::MakeSpan(gradient_)));
     SPRINT_RETURN_IF_ERROR(CheckFinite(loss, absl::StrCat("batch ", at / batch + 1)));
     Step();
     sum += loss * static_cast<double>(rows.size());
@@ -303,11 +316,16 @@ absl::Status CheckTrainOptions(const TrainOptions& o) {
   };
   if (!(o.temperature > 0) || !std::isfinite(o.temperature))
     return bad("temperature", o.temperature, "above 0");
+  if (o.loss == LossKind::kLogistic && o.score == ScoreKind::kDistance) {
+    return absl::InvalidArgumentError(
+        "the logistic loss needs scores that can be positive; take the score dot or cosine, not distance");
+  }
   if (!(o.lambda >= 0 && o.lambda <= 1)) return bad("lambda", o.lambda, "between 0 and 1");
   if (o.hidden < 1 || o.hidden > 65536)
     return bad("hidden", static_cast<double>(o.hidden), "from 1 to 65536");
   if (o.d < 1 || o.d > 65536) return bad("d", static_cast<double>(o.d), "from 1 to 65536");
   if (o.components < 0) return bad("components", static_cast<double>(o.components), "0 or more");
+  if (!(o.dropout >= 0 && o.dropout < 1)) return bad("dropout", o.dropout, "at least 0 and below 1");
   if (!(o.learning_rate > 0) || !std::isfinite(o.learning_rate))
     return bad("learning rate", o.learning_rate, "above 0");
   if (!(o.weight_decay >= 0) || !(o.learning_rate * o.weight_decay < 1))
@@ -327,6 +345,7 @@ std::string TrainOptionsJson(const TrainOptions& o) {
                                        {"d", o.d},
                                        {"components", o.components},
                                        {"arm_features", o.arm_features},
+                                       {"dropout", o.dropout},
                                        {"learning_rate", o.learning_rate},
                                        {"weight_decay", o.weight_decay},
                                        {"batch", o.batch},

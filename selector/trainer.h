@@ -1,4 +1,9 @@
-// Training the selector: AdamW on minibatches, early stopping on validation questions, checkpoints.
+// Training the selector: AdamW on minibatches with dropout, early stopping on validation questions,
+// checkpoints.
+//
+// The validation loss is that of the scores times the best of some factors. What a selector chooses depends
+// on the order of scores alone, and their scale is calibrated at the end; but a training on noisy outcomes
+// becomes too sure of itself long before it has learnt the order, and the plain loss would stop it there.
 //
 // Deterministic: the selector is a function of the snapshot, the features, the options and the instruction
 // set; the number of threads does not enter, and a training that was killed and goes on from its checkpoint
@@ -30,6 +35,7 @@ struct TrainOptions {
   int64_t d = 64;
   int64_t components = 0;     // principal components that the MLP reads; 0: the features as they are
   bool arm_features = false;  // see arm_features.h
+  double dropout = 0.5;       // of hidden units
   double learning_rate = 1e-3;
   double weight_decay = 0.01;  // of matrices and arm vectors
   int32_t batch = 64;
@@ -54,7 +60,7 @@ struct TrainProgress {
   int32_t epoch = 0;  // finished, of `epochs`
   int32_t epochs = 0;
   double train_loss = 0;       // the mean over the epoch's questions, while the parameters moved
-  double validation_loss = 0;  // at the epoch's end
+  double validation_loss = 0;  // at the epoch's end, of the best factor
   double best_loss = 0;        // the lowest so far, and when
   int32_t best_epoch = 0;
 };

@@ -1,6 +1,7 @@
 #include "selector/two_tower.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/rng.h"
@@ -13,8 +14,9 @@
 namespace sprint {
 namespace {
 
-constexpr uint64_t kInitStream = 0x696e6974;  // "init"
-constexpr int64_t kRowsAtOnce = 16;           // of element-wise work, for one thread
+constexpr uint64_t kInitStream = 0x696e6974;     // "init"
+constexpr uint32_t kDropoutStream = 0x64726f70;  // "drop"
+constexpr int64_t kRowsAtOnce = 16;              // of element-wise work, for one thread
 
 using Floats = std::vector<float>;
 
@@ -86,6 +88,21 @@ void NormaliseBack(const float* in, const float* norms, int64_t rows, int64_t d,
     for (int64_t i = 0; i < d; ++i) along += static_cast<double>(x[i]) / norms[r] * g[r * d + i];
     for (int64_t i = 0; i < d; ++i)
       g[r * d + i] = (g[r * d + i] - x[i] / norms[r] * static_cast<float>(along)) / norms[r];
+  }
+}
+
+// Leaves units of one row out, and scales the others.
+void DropUnits(const Dropout& dropout, int64_t row, int64_t n, float* hidden) {
+  if (dropout.share <= 0) return;
+  const auto limit = static_cast<uint32_t>(dropout.share * 4294967296.0);
+  const auto scale = static_cast<float>(1 / (1 - dropout.share));
+  for (int64_t i = 0; i < n; i += 4) {
+    const std::array<uint32_t, 4> drawn =
+        Philox4x32({static_cast<uint32_t>(i / 4), static_cast<uint32_t>(row),
+                    static_cast<uint32_t>(dropout.step), kDropoutStream},
+                   {static_cast<uint32_t>(dropout.seed), static_cast<uint32_t>(dropout.seed >> 32)});
+    for (int64_t k = i; k < std::min(i + 4, n); ++k)
+      hidden[k] = drawn[static_cast<size_t>(k - i)] < limit ? 0.0F : hidden[k] * scale;
   }
 }
 
@@ -184,7 +201,7 @@ absl::StatusOr<TwoTower::Batch*> TwoTower::BatchOf(int64_t rows) {
 }
 
 void TwoTower::Forward(const std::vector<float>& parameters, const TowerData& data,
-                       absl::Span<const int32_t> rows, Batch& b) {
+                       absl::Span<const int32_t> rows, const Dropout& dropout, Batch& b) {
   const TowerShape& s = options_.shape;
   Gemm gemm(pool_);
   for (size_t r = 0; r < rows.size(); ++r)
@@ -195,6 +212,7 @@ void TwoTower::Forward(const std::vector<float>& parameters, const TowerData& da
   for (int64_t r = 0; r < b.rows; ++r) {
     float* h = b.hidden.data() + r * s.hidden;
     for (int64_t i = 0; i < s.hidden; ++i) h[i] = std::max(h[i] + b1[i], 0.0F);
+    DropUnits(dropout, r, s.hidden, h);
   }
   PackRows(parameters.data() + layout_.w2, pool_, b.m_w2);
   gemm.Multiply(b.m_w2, b.hidden.data(), b.rows, b.z.data());
@@ -287,7 +305,8 @@ void TwoTower::BackwardScores(Batch& b) {
   }
 }
 
-void TwoTower::Backward(const std::vector<float>& parameters, Batch& b, absl::Span<float> gradient) {
+void TwoTower::Backward(const std::vector<float>& parameters, double kept, Batch& b,
+                        absl::Span<float> gradient) {
   const TowerShape& s = options_.shape;
   Gemm gemm(pool_);
   BackwardScores(b);
@@ -306,10 +325,12 @@ void TwoTower::Backward(const std::vector<float>& parameters, Batch& b, absl::Sp
   Transpose(b.d_z.data(), b.rows, s.d, pool_, b.d_z_t.data());
   PackTransposed(b.hidden.data(), pool_, b.m_hidden);
   gemm.Multiply(b.m_hidden, b.d_z_t.data(), s.d, gradient.data() + layout_.w2);
-  // The first: back through relu, then d_w1 = d_hidden^T x.
+  // The first: back through dropout and relu, then d_w1 = d_hidden^T x.
   PackTransposed(parameters.data() + layout_.w2, pool_, b.m_w2_t);
   gemm.Multiply(b.m_w2_t, b.d_z.data(), b.rows, b.d_hidden.data());
-  for (size_t i = 0; i < b.d_hidden.size(); ++i) b.d_hidden[i] = b.hidden[i] > 0 ? b.d_hidden[i] : 0.0F;
+  const auto scale = static_cast<float>(1 / kept);
+  for (size_t i = 0; i < b.d_hidden.size(); ++i)
+    b.d_hidden[i] = b.hidden[i] > 0 ? b.d_hidden[i] * scale : 0.0F;
   ColumnSums(b.d_hidden.data(), b.rows, s.hidden, gradient.data() + layout_.b1);
   Transpose(b.d_hidden.data(), b.rows, s.hidden, pool_, b.d_hidden_t.data());
   PackTransposed(b.x.data(), pool_, b.m_x);
@@ -317,13 +338,36 @@ void TwoTower::Backward(const std::vector<float>& parameters, Batch& b, absl::Sp
 }
 
 absl::StatusOr<double> TwoTower::Loss(const std::vector<float>& parameters, const TowerData& data,
-                                      absl::Span<const int32_t> rows, absl::Span<float> gradient) {
-  if (rows.empty()) return 0.0;
+                                      absl::Span<const int32_t> rows, const Dropout& dropout,
+                                      absl::Span<float> gradient) {
   SPRINT_ASSIGN_OR_RETURN(Batch * batch, BatchOf(static_cast<int64_t>(rows.size())));
-  Forward(parameters, data, rows, *batch);
+  Forward(parameters, data, rows, dropout, *batch);
   const double loss = ScoresToGradient(data, rows, *batch);
-  if (!gradient.empty()) Backward(parameters, *batch, gradient);
+  Backward(parameters, 1 - dropout.share, *batch, gradient);
   return loss;
+}
+
+absl::Status TwoTower::AddLosses(const std::vector<float>& parameters, const TowerData& data,
+                                 absl::Span<const int32_t> rows, absl::Span<const float> factors,
+                                 float centre, absl::Span<double> sums) {
+  SPRINT_ASSIGN_OR_RETURN(Batch * batch, BatchOf(static_cast<int64_t>(rows.size())));
+  Forward(parameters, data, rows, {}, *batch);
+  const Floats scores = batch->scores;
+  for (size_t k = 0; k < factors.size(); ++k) {
+    const float shift = options_.logistic ? centre * (1 - factors[k]) : 0.0F;
+    for (size_t i = 0; i < scores.size(); ++i) batch->scores[i] = scores[i] * factors[k] + shift;
+    sums[k] += ScoresToGradient(data, rows, *batch) * static_cast<double>(rows.size());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<float> TwoTower::MeanScore(const std::vector<float>& parameters, const TowerData& data,
+                                          absl::Span<const int32_t> rows) {
+  SPRINT_ASSIGN_OR_RETURN(Batch * batch, BatchOf(static_cast<int64_t>(rows.size())));
+  Forward(parameters, data, rows, {}, *batch);
+  double sum = 0;
+  for (const float score : batch->scores) sum += score;
+  return static_cast<float>(sum / static_cast<double>(batch->scores.size()));
 }
 
 }  // namespace sprint

@@ -53,6 +53,14 @@ struct TowerData {
   const uint8_t* known = nullptr;  // [rows, A]; a row has at least one
 };
 
+// Units of the hidden layer left out at random in a training step, the others scaled up (Srivastava et al.,
+// "Dropout", JMLR 2014). Which ones is a function of (seed, step, row of the batch, unit) alone.
+struct Dropout {
+  double share = 0;  // in [0, 1)
+  uint64_t seed = 0;
+  int64_t step = 0;
+};
+
 // Not thread-safe. Holds buffers for the batch sizes it has seen.
 class TwoTower {
  public:
@@ -67,11 +75,21 @@ class TwoTower {
   // (1 / sqrt(d) under cosine and distance, which need directions). A function of the seed.
   std::vector<float> InitialParameters(uint64_t seed) const;
 
-  // The mean loss over the rows; `gradient` (may be empty: the loss alone) becomes that of the mean.
-  // REQUIRES: parameters.size() == gradient.size() == layout().size; no row twice is fine.
+  // The mean loss over the rows; `gradient` becomes that of the mean.
+  // REQUIRES: parameters.size() == gradient.size() == layout().size, rows are not empty.
   // RESOURCE_EXHAUSTED when buffers cannot be had.
   absl::StatusOr<double> Loss(const std::vector<float>& parameters, const TowerData& data,
-                              absl::Span<const int32_t> rows, absl::Span<float> gradient);
+                              absl::Span<const int32_t> rows, const Dropout& dropout,
+                              absl::Span<float> gradient);
+
+  // Loss alone, without dropout, once for each factor on the scores: the sums over the rows are added to
+  // `sums`. A logistic score s becomes centre + factor * (s - centre).
+  absl::Status AddLosses(const std::vector<float>& parameters, const TowerData& data,
+                         absl::Span<const int32_t> rows, absl::Span<const float> factors, float centre,
+                         absl::Span<double> sums);
+  // The mean of all scores of the rows.
+  absl::StatusOr<float> MeanScore(const std::vector<float>& parameters, const TowerData& data,
+                                  absl::Span<const int32_t> rows);
 
   // arm_a + M c_a, [A, d]: what a selector's file holds.
   std::vector<float> ArmVectors(const std::vector<float>& parameters) const;
@@ -80,9 +98,9 @@ class TwoTower {
   struct Batch;
   absl::StatusOr<Batch*> BatchOf(int64_t rows);
   void Forward(const std::vector<float>& parameters, const TowerData& data, absl::Span<const int32_t> rows,
-               Batch& batch);
+               const Dropout& dropout, Batch& batch);
   double ScoresToGradient(const TowerData& data, absl::Span<const int32_t> rows, Batch& batch);
-  void Backward(const std::vector<float>& parameters, Batch& batch, absl::Span<float> gradient);
+  void Backward(const std::vector<float>& parameters, double kept, Batch& batch, absl::Span<float> gradient);
   void BackwardScores(Batch& batch);
 
   const TowerOptions options_;

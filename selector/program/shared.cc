@@ -70,7 +70,11 @@ void AddFeatureOptions(CLI::App* command, FeatureOptions& options) {
       ->type_name("PATH");
   add("--features-file", sources.file, "Features of a file: safetensors, [questions, dim]")
       ->type_name("FILE");
-  add("--feature-cache", options.cache, "Where features are kept; an empty word: nowhere")->type_name("DIR");
+  command
+      ->add_option("--feature-cache", options.cache,
+                   "Where features are kept; else ~/.cache/sprint; \"\": nowhere")
+      ->group("Features")
+      ->type_name("DIR");
   add("--threads", sources.threads, "CPU threads; 0: all")->type_name("N")->check(CLI::NonNegativeNumber);
 }
 
@@ -108,9 +112,9 @@ void AddPolicyOptions(CLI::App* command, PolicyFlags& flags) {
     AddChoice(command, flag, value, choices, text)->group("Policy")->capture_default_str();
   };
   choice("--policy", flags.kind, {"top", "coverage", "neighbours"},
-         "The N best scores; marginal coverage of the probabilities; or of alike training questions");
+         "Best scores; marginal coverage; coverage of alike questions");
   choice("--baseline", flags.baseline, {"candidate", "excluded", "fallback"},
-         "The unpruned model is an arm like others, never one, or what is run when none is better");
+         "An arm like others; never run; run when no arm is better");
   command->add_option("--sharpness", flags.sharpness, "Of neighbours: how much more the most alike count")
       ->group("Policy")
       ->type_name("X")

@@ -281,6 +281,7 @@ void AddTrainingOptions(CLI::App* command, Options& options) {
   add("--components", train.components, "Principal components the MLP reads; 0: features as they are", "N");
   command->add_flag("--arm-features", train.arm_features, "Arms share what their layer and record say")
       ->group("Training");
+  add("--dropout", train.dropout, "Share of hidden units left out in a step", "SHARE");
   add("--learning-rate", train.learning_rate, "Of AdamW", "X");
   add("--weight-decay", train.weight_decay, "Of AdamW", "X");
   add("--batch", train.batch, "Questions a step", "N");

@@ -59,6 +59,7 @@ TEST(TrainerTest, LearnsWhichHeadsHelpWhichQuestions) {
   const Planted planted = Small();
   for (const LossKind loss : {LossKind::kInfoNce, LossKind::kBest, LossKind::kUtility, LossKind::kLogistic}) {
     for (const ScoreKind score : {ScoreKind::kDot, ScoreKind::kCosine, ScoreKind::kDistance}) {
+      if (loss == LossKind::kLogistic && score == ScoreKind::kDistance) continue;  // refused
       TrainOptions options = Quick();
       options.epochs = 60;
       options.loss = loss;
@@ -160,6 +161,10 @@ TEST(TrainerTest, NothingToLearnFromIsAnErrorThatSaysSo) {
   EXPECT_EQ(Train(planted, Quick(), {}).status().code(), absl::StatusCode::kInvalidArgument);
   TrainOptions bad = Quick();
   bad.temperature = 0;
+  EXPECT_EQ(Train(Small(), bad, {}).status().code(), absl::StatusCode::kInvalidArgument);
+  bad = Quick();
+  bad.loss = LossKind::kLogistic;
+  bad.score = ScoreKind::kDistance;
   EXPECT_EQ(Train(Small(), bad, {}).status().code(), absl::StatusCode::kInvalidArgument);
 }
 

@@ -119,7 +119,7 @@ TEST(TwoTowerTest, TheGradientIsThatOfTheLossByFiniteDifferences) {
     const Questions questions(options.shape, c.logistic);
     const std::vector<float> parameters = Parameters(tower);
     std::vector<float> gradient(parameters.size());
-    auto loss = tower.Loss(parameters, questions.data(), kOrder, absl::MakeSpan(gradient));
+    auto loss = tower.Loss(parameters, questions.data(), kOrder, {}, absl::MakeSpan(gradient));
     ASSERT_OK(loss);
     std::vector<double> p(parameters.begin(), parameters.end());
     EXPECT_NEAR(*loss, SlowLoss(options, tower, p, questions), 1e-5);
@@ -137,6 +137,57 @@ TEST(TwoTowerTest, TheGradientIsThatOfTheLossByFiniteDifferences) {
   }
 }
 
+TEST(TwoTowerTest, DropoutScalesWhatItKeepsAndItsGradientIsThatOfTheSameUnits) {
+  ThreadPool pool(1);
+  const TowerOptions options = OptionsOf({ScoreKind::kDot, false, 0});
+  TwoTower tower(options, pool);
+  const Questions questions(options.shape, false);
+  std::vector<float> parameters = Parameters(tower);
+  const Dropout dropout = {0.4, 3, 17};
+  std::vector<float> gradient(parameters.size());
+  std::vector<float> unused(parameters.size());
+  const auto loss = [&](const Dropout& d, std::vector<float>& g) {
+    auto value = tower.Loss(parameters, questions.data(), kOrder, d, absl::MakeSpan(g));
+    EXPECT_OK(value);
+    return *value;
+  };
+  const double dropped = loss(dropout, gradient);
+  EXPECT_EQ(loss(dropout, unused), dropped);
+  EXPECT_NE(loss({0.4, 3, 18}, unused), dropped);
+  EXPECT_NE(loss({}, unused), dropped);
+  for (size_t i = 0; i < parameters.size(); i += 3) {
+    const float kept = parameters[i];
+    parameters[i] = kept + 5e-3F;
+    const double above = loss(dropout, unused);
+    parameters[i] = kept - 5e-3F;
+    const double below = loss(dropout, unused);
+    parameters[i] = kept;
+    EXPECT_NEAR(gradient[i], (above - below) / 1e-2, 2e-3) << i;
+  }
+  // What passes keeps its mean, so that a little dropout changes the mean loss little.
+  double mean = 0;
+  for (int64_t step = 0; step < 2000; ++step) mean += loss({0.05, 3, step}, unused) / 2000;
+  EXPECT_NEAR(mean, loss({}, unused), 0.05);
+}
+
+TEST(TwoTowerTest, LossesByFactorAreThoseOfScaledArms) {
+  ThreadPool pool(1);
+  const TowerOptions options = OptionsOf({ScoreKind::kDot, false, 0});
+  TwoTower tower(options, pool);
+  const Questions questions(options.shape, false);
+  std::vector<float> parameters = Parameters(tower);
+  const std::vector<float> factors = {1.0F, 0.5F};
+  std::vector<double> sums(2, 0.0);
+  ASSERT_OK(tower.AddLosses(parameters, questions.data(), kOrder, factors, 0, absl::MakeSpan(sums)));
+  std::vector<float> unused(parameters.size());
+  for (const double sum : sums) {
+    auto loss = tower.Loss(parameters, questions.data(), kOrder, {}, absl::MakeSpan(unused));
+    ASSERT_OK(loss);
+    EXPECT_NEAR(sum / static_cast<double>(kOrder.size()), *loss, 1e-6);
+    for (size_t i = tower.layout().arm; i < tower.layout().map; ++i) parameters[i] *= 0.5F;
+  }
+}
+
 TEST(TwoTowerTest, AZeroPlaceHasAFiniteGradientUnderCosine) {
   ThreadPool pool(1);
   const TowerOptions options = OptionsOf({ScoreKind::kCosine, false, 0});
@@ -144,7 +195,7 @@ TEST(TwoTowerTest, AZeroPlaceHasAFiniteGradientUnderCosine) {
   const Questions questions(options.shape, false);
   const std::vector<float> parameters(tower.layout().size, 0.0F);
   std::vector<float> gradient(parameters.size());
-  auto loss = tower.Loss(parameters, questions.data(), kOrder, absl::MakeSpan(gradient));
+  auto loss = tower.Loss(parameters, questions.data(), kOrder, {}, absl::MakeSpan(gradient));
   ASSERT_OK(loss);
   EXPECT_TRUE(std::isfinite(*loss));
   for (const float value : gradient) ASSERT_TRUE(std::isfinite(value));
@@ -160,7 +211,7 @@ TEST(TwoTowerTest, ThreadsChangeNoBit) {
     TwoTower tower(options, pool);
     const std::vector<float> parameters = Parameters(tower);
     gradients.emplace_back(parameters.size());
-    ASSERT_OK(tower.Loss(parameters, questions.data(), kOrder, absl::MakeSpan(gradients.back())));
+    ASSERT_OK(tower.Loss(parameters, questions.data(), kOrder, {}, absl::MakeSpan(gradients.back())));
   }
   EXPECT_EQ(gradients[0], gradients[1]);
   EXPECT_EQ(gradients[0], gradients[2]);

@@ -1,0 +1,190 @@
+// sprint-selector as its users run it.
+#include "tests/cli/program.h"
+
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/file.h"
+#include "base/rng.h"
+#include "selector/features.h"
+#include "selector/snapshot.h"
+#include "tests/selector/fixture.h"
+#include "tests/testing/processes.h"
+
+namespace sprint {
+namespace {
+
+using testing::Background;
+using testing::Eventually;
+using testing::GridPlan;
+using testing::MadeUpAnswer;
+using testing::ProgramResult;
+using testing::RunProgram;
+using testing::RunSprint;
+using testing::SweepDatabase;
+
+constexpr int32_t kQuestions = 120;
+constexpr int32_t kArms = 6;
+
+// Arm 1 + q % 5 is right on question q, and the baseline on every third.
+MadeUpAnswer Answer(int32_t question, int32_t arm) {
+  const bool right = arm == 0 ? question % 3 == 0 : (question % 5) + 1 == arm;
+  return {right, right ? "42" : absl::StrCat(arm)};
+}
+
+// A database with such a sweep, and a file of features that tell q % 5.
+class SelectorProgramTest : public ::testing::Test {
+ protected:
+  SelectorProgramTest() {
+    ExperimentPlan plan = GridPlan(kQuestions, kArms);
+    for (int32_t i = 0; i < kQuestions; ++i)
+      plan.problems[static_cast<size_t>(i)].text = absl::StrCat("number ", i, " asks about thing ", i * i);
+    database_.AddSweep(plan, Answer);
+    FeatureMatrix features;
+    features.rows = kQuestions;
+    features.dim = 5;
+    CounterRng rng(1, 1);
+    for (int32_t q = 0; q < kQuestions; ++q) {
+      for (int32_t i = 0; i < 5; ++i)
+        features.values.push_back((q % 5 == i ? 1.0F : 0.0F) + static_cast<float>(0.1 * rng.NextNormal()));
+    }
+    EXPECT_OK(WriteFileAtomically(File("features.safetensors"), FeatureFileBytes(features)));
+  }
+
+  std::string File(const std::string& name) const { return database_.dir().File(name); }
+  ProgramResult Run(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> words = {"selector"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    return RunSprint(words, database_.dir().path());
+  }
+  static std::vector<std::string> Training(const std::string& out, const std::string& epochs) {
+    return {"train",
+            "grid.snapshot.json",
+            "--features",
+            "file",
+            "--features-file",
+            "features.safetensors",
+            "--epochs",
+            epochs,
+            "--patience",
+            "0",
+            "--out",
+            out,
+            "--threads",
+            "1",
+            "--hidden",
+            "32",
+            "--checkpoint-every",
+            "1"};
+  }
+  void Freeze() const {
+    const ProgramResult frozen = Run({"freeze", "--db", database_.path()});
+    ASSERT_EQ(frozen.exit_code, 0) << frozen.err;
+  }
+
+  SweepDatabase database_;
+};
+
+TEST_F(SelectorProgramTest, FreezesTrainsComparesAndChooses) {
+  Freeze();
+  std::vector<std::string> training = Training("mine", "80");
+  for (const char* word : {"--seeds", "2", "--folds", "3", "--json"}) training.emplace_back(word);
+  const ProgramResult trained = Run(training);
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const auto report = nlohmann::json::parse(trained.out);
+  ASSERT_EQ(report["selectors"].size(), 2u);
+  for (const auto& fold : report["folds"]) {
+    if (fold["method"] != "selector" || fold["n"] != 1) continue;
+    EXPECT_GT(fold["coverage"], 0.9);
+  }
+
+  const std::vector<std::string> selectors = {"mine-1.selector", "mine-2.selector"};
+  const ProgramResult compared =
+      RunSprint({"compare", "grid.snapshot.json", "mine-1.selector", "mine-2.selector", "-n", "1,2",
+                 "--features-file", "features.safetensors", "--json"},
+                database_.dir().path());
+  ASSERT_EQ(compared.exit_code, 0) << compared.err;
+  for (const auto& row : nlohmann::json::parse(compared.out)["results"]) {
+    if (row["aggregation"] != "coverage" || row["n"] != 1) continue;
+    if (row["method"] == "selector") {
+      EXPECT_GT(row["value"]["mean"], 0.95);
+      EXPECT_EQ(row["repetitions"].size(), 2u);
+    }
+    if (row["method"] == "random") {
+      EXPECT_NEAR(row["value"]["mean"].get<double>(), 0.2, 1e-9);
+    }
+    if (row["method"] == "baseline") {
+      EXPECT_GT(row["selector_minus"]["low"], 0.3);
+    }
+  }
+
+  const ProgramResult chosen =
+      Run({"choose", "--selector", "mine-1.selector", "--snapshot", "grid.snapshot.json", "--n", "2",
+           "--features-file", "features.safetensors"});
+  EXPECT_NE(chosen.exit_code, 0) << "features of all questions do not fit the test questions alone";
+  EXPECT_EQ(Run({"show", "mine-1.selector"}).exit_code, 0);
+  EXPECT_THAT(Run({"list"}).out, ::testing::HasSubstr("mine-2.selector"));
+}
+
+TEST_F(SelectorProgramTest, TrainingKilledAndRunAgainEndsAtTheSameFile) {
+  Freeze();
+  const std::string epochs = "4000";
+  const ProgramResult whole = Run(Training("whole", epochs));
+  ASSERT_EQ(whole.exit_code, 0) << whole.err;
+  const std::string checkpoint = File("killed-1.selector.checkpoint");
+  std::string before;
+  for (int kill = 0; kill < 2; ++kill) {
+    Background run(testing::BinDir() + "/sprint-selector", Training("killed", epochs), database_.dir().path(),
+                   File("out"), File("err"));
+    ASSERT_TRUE(Eventually(absl::Seconds(60), [&] {
+      const std::string now = ReadFile(checkpoint).value_or("");
+      return !now.empty() && now != before;
+    })) << ReadFile(File("err")).value_or("");
+    run.Signal(SIGKILL);
+    EXPECT_EQ(run.Wait(), 128 + SIGKILL) << "it was done before it was killed";
+    before = ReadFile(checkpoint).value_or("");
+  }
+  EXPECT_FALSE(FileExists(File("killed-1.selector")));
+  const ProgramResult resumed = Run(Training("killed", epochs));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(ReadFile(File("killed-1.selector")).value_or("a"),
+            ReadFile(File("whole-1.selector")).value_or("b"));
+  EXPECT_FALSE(FileExists(checkpoint));
+}
+
+TEST_F(SelectorProgramTest, QuestionsSeenInTrainingAreRefusedUnlessToldSo) {
+  Freeze();
+  ASSERT_EQ(Run(Training("mine", "5")).exit_code, 0);
+  // Another split of the same questions: some that it was trained on are in the test.
+  ASSERT_EQ(Run({"freeze", "--db", database_.path(), "--split-seed", "7", "--out", "other.json"}).exit_code,
+            0);
+  std::vector<std::string> eval = {"eval", "mine-1.selector", "other.json", "--features-file",
+                                   "features.safetensors"};
+  const ProgramResult refused = Run(eval);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, ::testing::HasSubstr("--allow-seen"));
+  eval.emplace_back("--allow-seen");
+  EXPECT_EQ(Run(eval).exit_code, 0);
+}
+
+TEST_F(SelectorProgramTest, BadCommandLinesAreUsageErrorsAndBadFilesAreNamed) {
+  Freeze();
+  EXPECT_EQ(Run({}).exit_code, 2);
+  EXPECT_EQ(Run({"train"}).exit_code, 2);
+  EXPECT_EQ(Run({"train", "grid.snapshot.json", "--features", "words"}).exit_code, 2);
+  EXPECT_EQ(Run({"train", "grid.snapshot.json", "--temperature", "0"}).exit_code, 2);
+  EXPECT_EQ(Run({"train", "grid.snapshot.json", "--thin", "many"}).exit_code, 2);
+  const ProgramResult missing = Run({"train", "nothing", "--db", database_.path()});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, ::testing::HasSubstr("nothing"));
+  ASSERT_OK(WriteFileAtomically(File("broken.json"), "{}"));
+  const ProgramResult broken = Run({"train", "broken.json"});
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_THAT(broken.err, ::testing::HasSubstr("broken.json"));
+}
+
+}  // namespace
+}  // namespace sprint
