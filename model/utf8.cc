@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
+
 namespace sprint {
 namespace {
 
@@ -89,6 +91,20 @@ bool IsWord(uint32_t code) {
 bool IsNumeric(uint32_t code) {
   const utf8proc_category_t category = Category(code);
   return category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO;
+}
+
+bool IsPunctuation(uint32_t code) {
+  if (code < 0x80) return absl::ascii_ispunct(static_cast<unsigned char>(code));
+  const utf8proc_category_t category = Category(code);
+  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+}
+
+bool IsNonspacingMark(uint32_t code) { return Category(code) == UTF8PROC_CATEGORY_MN; }
+
+bool IsOther(uint32_t code) { return Category(code) >= UTF8PROC_CATEGORY_CC; }
+
+uint32_t ToLower(uint32_t code) {
+  return static_cast<uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code)));
 }
 
 std::string Normalize(absl::string_view text, NormalForm form) {

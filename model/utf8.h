@@ -29,9 +29,13 @@ size_t ValidPrefix(absl::string_view text);
 // `bytes` with each maximal invalid part replaced by U+FFFD.
 std::string ToValidUtf8(absl::string_view bytes);
 
-bool IsSpace(uint32_t code);    // Unicode White_Space
-bool IsWord(uint32_t code);     // letters, marks, decimal and letter numbers, connectors, joiners
-bool IsNumeric(uint32_t code);  // general category N
+bool IsSpace(uint32_t code);        // Unicode White_Space
+bool IsWord(uint32_t code);         // letters, marks, decimal and letter numbers, connectors, joiners
+bool IsNumeric(uint32_t code);      // general category N
+bool IsPunctuation(uint32_t code);  // general category P, and every ASCII character of that look ($, +, …)
+bool IsNonspacingMark(uint32_t code);  // general category Mn
+bool IsOther(uint32_t code);           // control, format, surrogate or private use
+uint32_t ToLower(uint32_t code);       // the simple mapping
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 // REQUIRES: `text` is valid UTF-8.

@@ -8,12 +8,13 @@
 #include "model/chat_format.h"
 #include "model/model_files.h"
 #include "selector/hidden_features.h"
+#include "selector/sentence_encoder.h"
 
 namespace sprint {
 namespace {
 
 struct RecipePart {
-  enum class Kind { kHidden, kFile } kind;
+  enum class Kind { kHidden, kSentence, kFile } kind;
   int32_t layer = -1;  // -1: the middle one
 };
 
@@ -23,14 +24,17 @@ absl::StatusOr<std::vector<RecipePart>> ParseRecipe(const std::string& recipe) {
     int32_t layer = 0;
     if (part == "file") {
       parts.push_back({RecipePart::Kind::kFile});
+    } else if (part == "minilm") {
+      parts.push_back({RecipePart::Kind::kSentence});
     } else if (part == "hidden") {
       parts.push_back({RecipePart::Kind::kHidden});
     } else if (absl::ConsumePrefix(&part, "hidden:") && absl::SimpleAtoi(part, &layer) && layer >= 0) {
       parts.push_back({RecipePart::Kind::kHidden, layer});
     } else {
-      return absl::InvalidArgumentError(absl::StrCat("there are no features \"", recipe,
-                                                     "\"; there are hidden:LAYER (hidden:1) and file, and "
-                                                     "several joined by +"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("there are no features \"", recipe,
+                       "\"; there are hidden:LAYER (hidden:1), minilm and file, and "
+                       "several joined by +"));
     }
   }
   return parts;
@@ -38,6 +42,13 @@ absl::StatusOr<std::vector<RecipePart>> ParseRecipe(const std::string& recipe) {
 
 absl::StatusOr<std::unique_ptr<FeatureExtractor>> MakeExtractor(const RecipePart& part,
                                                                 const FeatureSources& sources) {
+  if (part.kind == RecipePart::Kind::kSentence) {
+    if (sources.encoder.empty()) {
+      return absl::InvalidArgumentError(
+          "features minilm need a folder of all-MiniLM-L6-v2; name it by --encoder or $SPRINT_MINILM");
+    }
+    return MakeSentenceFeatures(sources.encoder, sources.threads);
+  }
   if (sources.model.empty())
     return absl::InvalidArgumentError("features hidden:LAYER need the model; name it by --model");
   SPRINT_ASSIGN_OR_RETURN(auto model, OpenModel(sources.model));

@@ -68,6 +68,9 @@ void AddFeatureOptions(CLI::App* command, FeatureOptions& options) {
   };
   add("--model", sources.model, "The model of hidden states; else where the sweep found it")
       ->type_name("PATH");
+  add("--encoder", sources.encoder, "Of minilm: a folder of all-MiniLM-L6-v2")
+      ->envname("SPRINT_MINILM")
+      ->type_name("DIR");
   add("--features-file", sources.file, "Features of a file: safetensors, [questions, dim]")
       ->type_name("FILE");
   command

@@ -315,7 +315,8 @@ void AddTrain(App& app) {
       ->add_option("--checkpoint", options->checkpoint, "Checkpoints are FILE-SEED; else beside the selector")
       ->type_name("FILE");
   command
-      ->add_option("--features", options->recipe, "What the selector knows of a question: hidden:LAYER, file")
+      ->add_option("--features", options->recipe,
+                   "What the selector knows of a question: hidden:LAYER, minilm, file, or A+B")
       ->group("Features")
       ->type_name("RECIPE")
       ->capture_default_str();
