@@ -79,7 +79,8 @@ absl::StatusOr<BaselineUse> ParseBaselineUse(absl::string_view name) {
 
 std::vector<int32_t> TopArms(absl::Span<const float> scores, int32_t n, BaselineUse use) {
   std::vector<int32_t> arms = Candidates(scores, use);
-  std::sort(arms.begin(), arms.end(), [&](int32_t a, int32_t b) {
+  const auto kept = std::min<std::ptrdiff_t>(std::max(n, 0), std::ssize(arms));
+  std::partial_sort(arms.begin(), arms.begin() + kept, arms.end(), [&](int32_t a, int32_t b) {
     const float x = scores[static_cast<size_t>(a)];
     const float y = scores[static_cast<size_t>(b)];
     return x != y ? x > y : a < b;
