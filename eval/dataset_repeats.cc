@@ -9,7 +9,7 @@
 
 namespace sprint {
 
-std::string NormalisedQuestion(absl::string_view question) {
+std::string RepeatKey(absl::string_view question) {
   std::string out;
   for (size_t i = 0; i < question.size(); ++i) {
     for (const absl::string_view looks :
@@ -35,7 +35,7 @@ std::vector<RepeatedQuestion> FindRepeats(const std::vector<NamedDataset>& sets)
   for (size_t set = 0; set < sets.size(); ++set) {
     for (size_t i = 0; i < sets[set].problems.size(); ++i) {
       const Problem& problem = sets[set].problems[i];
-      const auto [it, is_new] = first.emplace(NormalisedQuestion(problem.question), std::pair(set, i));
+      const auto [it, is_new] = first.emplace(RepeatKey(problem.question), std::pair(set, i));
       if (is_new) continue;
       const Problem& earlier = sets[it->second.first].problems[it->second.second];
       repeats.push_back(

@@ -12,7 +12,7 @@
 namespace sprint {
 
 // A question in one spelling: lower case, no spaces, punctuation or LaTeX that only concerns looks.
-std::string NormalisedQuestion(absl::string_view question);
+std::string RepeatKey(absl::string_view question);
 
 struct NamedDataset {
   std::string name;

@@ -4,9 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "base/rng.h"
+#include "selector/blind_methods.h"
 #include "selector/policies.h"
 
 namespace sprint {
@@ -34,41 +33,6 @@ double VarianceOfMean(const std::vector<double>& values) {
 Estimate MakeEstimate(double mean, double variance) {
   const double half = kZ * std::sqrt(variance);
   return {mean, {mean - half, mean + half}};
-}
-
-// What the methods that are blind to the question know: the training questions' outcomes.
-struct BlindKnowledge {
-  std::vector<int32_t> by_average;  // arms, the most useful first
-  std::vector<int32_t> by_cover;
-  std::vector<double> best_share;  // [arms], how often an arm is a best one
-};
-
-// The judged cells of the training questions; unknown counts as wrong.
-BlindKnowledge LearnBlindly(const Snapshot& snapshot, BaselineUse use) {
-  const size_t arms = snapshot.arms.size();
-  const std::vector<size_t> train = snapshot.Of(Split::kTrain);
-  std::vector<uint8_t> right;
-  std::vector<float> average(arms, 0.0F);
-  BlindKnowledge knowledge;
-  knowledge.best_share.assign(arms, 0.0);
-  const size_t first = use == BaselineUse::kExcluded ? 1 : 0;
-  for (const size_t problem : train) {
-    double winners = 0;
-    for (size_t arm = 0; arm < arms; ++arm) {
-      const bool is_right = snapshot.At(problem, arm).right == 1;
-      right.push_back(is_right ? 1 : 0);
-      average[arm] += is_right ? 1.0F : 0.0F;
-      if (arm >= first && is_right) ++winners;
-    }
-    for (size_t arm = first; arm < arms; ++arm) {
-      if (snapshot.At(problem, arm).right == 1) knowledge.best_share[arm] += 1 / winners;
-    }
-  }
-  const auto all = static_cast<int32_t>(arms);
-  knowledge.by_average = TopArms(average, all, use);
-  const std::vector<float> weights(train.size(), 1.0F);
-  knowledge.by_cover = CoverArms(right, all, weights, all, use);
-  return knowledge;
 }
 
 // Evaluates choices on test questions.
@@ -132,22 +96,10 @@ class Bench {
   }
 
  private:
-  // Efraimidis & Spirakis 2006: the n smallest of -log(u) / weight are a weighted sample without
-  // replacement, and those of a smaller n are its beginning.
   std::vector<int32_t> DrawOrder(const std::vector<double>& weight, size_t problem, int32_t draw, int32_t n,
                                  uint64_t stream) const {
-    CounterRng rng(options_.seed ^ (stream << 32),
-                   (static_cast<uint64_t>(problem) << 20) + static_cast<uint64_t>(draw));
-    std::vector<std::pair<double, int32_t>> keys;
-    for (size_t arm = 0; arm < weight.size(); ++arm) {
-      const double u = rng.NextDouble();
-      if (weight[arm] > 0) keys.emplace_back(-std::log(1 - u) / weight[arm], static_cast<int32_t>(arm));
-    }
-    const auto count = std::min(keys.size(), static_cast<size_t>(n));
-    std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count), keys.end());
-    std::vector<int32_t> order;
-    for (size_t i = 0; i < count; ++i) order.push_back(keys[i].second);
-    return order;
+    return DrawArms(weight, n, options_.seed ^ (stream << 32),
+                    (static_cast<uint64_t>(problem) << 20) + static_cast<uint64_t>(draw));
   }
 
   const Snapshot& snapshot_;
@@ -193,27 +145,13 @@ void AddBlindMethods(const Snapshot& snapshot, const Bench& bench, const BlindKn
 
 }  // namespace
 
-absl::string_view AggregationName(Aggregation aggregation) {
-  return aggregation == Aggregation::kCoverage ? "coverage" : "majority";
-}
-
-double AggregateAnswers(absl::Span<const FrozenOutcome* const> answers, Aggregation aggregation) {
-  if (aggregation == Aggregation::kCoverage) {
-    for (const FrozenOutcome* answer : answers) {
-      if (answer->right == 1) return 1;
-    }
-    return 0;
+double AggregateAnswers(absl::Span<const FrozenOutcome* const> outcomes, Aggregation aggregation) {
+  std::vector<SampledAnswer> answers;
+  for (const FrozenOutcome* outcome : outcomes) {
+    // Class 0 is the right answer.
+    answers.push_back({outcome->answer_class, outcome->right == 1, 0});
   }
-  absl::flat_hash_map<int32_t, int32_t> votes;
-  int32_t most = 0;
-  for (const FrozenOutcome* answer : answers) {
-    if (answer->answer_class >= 0) most = std::max(most, ++votes[answer->answer_class]);
-  }
-  if (most == 0) return 0;
-  int32_t tied = 0;
-  for (const auto& [answer, count] : votes) tied += count == most ? 1 : 0;
-  const auto right = votes.find(0);
-  return right != votes.end() && right->second == most ? 1.0 / tied : 0.0;
+  return Aggregate(answers, aggregation);
 }
 
 double ExpectedCoverage(int64_t arms, int64_t right, int64_t n) {

@@ -18,18 +18,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "eval/aggregation.h"
 #include "eval/statistics/intervals.h"
 #include "selector/snapshot.h"
 
 namespace sprint {
 
-enum class Aggregation { kCoverage, kMajority };
-absl::string_view AggregationName(Aggregation aggregation);  // "coverage", "majority"
-
-// Whether N answers give a right one, in [0, 1].
-//   coverage: any of them is right.
-//   majority: the answer given most often is right; answers that tie count each as likely, so the value is
-//   the share of them that is right. An answer without an extracted result has no vote.
+// Whether N answers give a right one, in [0, 1]: Aggregate (eval/aggregation.h) of frozen outcomes.
+// REQUIRES: coverage or majority; frozen outcomes have no scores.
 double AggregateAnswers(absl::Span<const FrozenOutcome* const> answers, Aggregation aggregation);
 
 // Coverage of `n` different arms of `arms`, `right` of which are right, all sets equally likely: exactly

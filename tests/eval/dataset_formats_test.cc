@@ -131,7 +131,7 @@ TEST(DatasetRepeats, QuestionsThatDifferInLooksAloneAreRepeats) {
   EXPECT_FALSE(repeats[0].same_answer);
   EXPECT_EQ(repeats[1].earlier_id, "d");
   EXPECT_TRUE(repeats[1].same_answer);
-  EXPECT_NE(NormalisedQuestion("x + 1"), NormalisedQuestion("x - 1"));
+  EXPECT_NE(RepeatKey("x + 1"), RepeatKey("x - 1"));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "storage/reader.h"
@@ -14,14 +15,14 @@
 
 namespace sprint::testing {
 
-// Whether `arm` is right on `question`, and what it answers.
+// Whether an arm of the plan is right on a question of it, and what it answers.
 struct MadeUpAnswer {
   bool right = false;
   std::string text;
 };
 using AnswerFn = std::function<MadeUpAnswer(int32_t question, int32_t arm)>;
 
-// An experiment of `questions` x `arms`, all judged, through the real store.
+// Experiments, all judged, through the real store.
 class SweepDatabase {
  public:
   explicit SweepDatabase(const std::string& file_name = "results.db") : path_(dir_.File(file_name)) {
@@ -40,11 +41,11 @@ class SweepDatabase {
     auto golds = store_->Golds(created->id);
     EXPECT_OK(golds);
     WriteBatch batch;
-    for (size_t q = 0; q < record->blocks[0].questions.size(); ++q) {
-      for (size_t a = 0; a < record->blocks[0].arms.size(); ++a) {
-        const CellKey cell = CellAt(*record, q, a);
+    for (size_t b = 0; b < plan.blocks.size(); ++b) {
+      for (const auto& [q, a, sample] : CellsOf(plan.blocks[b])) {
+        const CellKey cell = CellAt(*record, q, a, sample, b);
         if (store_->FindAnswer(cell).ok()) continue;  // another sweep has it
-        const MadeUpAnswer made = answer(static_cast<int32_t>(q), static_cast<int32_t>(a));
+        const MadeUpAnswer made = answer(plan.blocks[b].questions[q], plan.blocks[b].arms[a]);
         OutcomeRecord outcome = TestOutcome(cell);
         outcome.experiments = {created->id};
         for (const GoldEntry& gold : *golds) {
@@ -58,6 +59,17 @@ class SweepDatabase {
     }
     EXPECT_OK(store_->Commit(batch));
     return created->id;
+  }
+
+  // (question, arm) by their places in the block, and the sample.
+  static std::vector<std::tuple<size_t, size_t, int32_t>> CellsOf(const BlockPlan& block) {
+    std::vector<std::tuple<size_t, size_t, int32_t>> cells;
+    for (size_t q = 0; q < block.questions.size(); ++q) {
+      for (size_t a = 0; a < block.arms.size(); ++a) {
+        for (int32_t sample = 0; sample < block.samples; ++sample) cells.emplace_back(q, a, sample);
+      }
+    }
+    return cells;
   }
 
   std::unique_ptr<Reader> OpenReader() const {
