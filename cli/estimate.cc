@@ -17,6 +17,15 @@ struct Line {
   std::string value;
 };
 
+std::string CellsText(const LaunchEstimate& estimate, const PreparedLaunch& launch) {
+  const std::string questions = Plural(estimate.questions, "question", "questions");
+  const std::string arms = Plural(estimate.arms, "arm", "arms");
+  if (estimate.own_arms) return absl::StrCat(": ", questions, " under arms of their own, of ", arms);
+  const int32_t samples = launch.spec.samples();
+  return absl::StrCat(" = ", arms, " x ", questions,
+                      samples > 1 ? absl::StrCat(" x ", Plural(samples, "sample", "samples")) : "");
+}
+
 std::string TimeOf(const LaunchEstimate& estimate) {
   if (estimate.missing == 0) return "none: every row exists";
   if (estimate.workers == 0) return "not known: no worker is at hand";
@@ -37,17 +46,18 @@ int64_t OutcomeBytes(double tokens) {
   return static_cast<int64_t>(std::llround(240 + 4 * tokens));
 }
 
-LaunchEstimate Estimate(const PreparedLaunch& launch, const SelectionCensus& census, int workers) {
+LaunchEstimate EstimateLaunch(const PreparedLaunch& launch, const SelectionCensus& census, int workers) {
   LaunchEstimate estimate;
   estimate.arms = static_cast<int64_t>(launch.arms.size());
+  estimate.own_arms = !launch.choices.empty();
   estimate.questions = static_cast<int64_t>(launch.questions.size());
   estimate.problems = static_cast<int64_t>(launch.problems.size());
   estimate.cells = launch.cells();
   estimate.existing = census.existing;
   estimate.missing = std::max<int64_t>(0, estimate.cells - census.existing);
-  const double mean_prompt = estimate.questions == 0 ? 0
-                                                     : static_cast<double>(launch.prompt_tokens) /
-                                                           static_cast<double>(estimate.questions);
+  const double mean_prompt = estimate.cells == 0 ? 0
+                                                 : static_cast<double>(launch.cell_prompt_tokens()) /
+                                                       static_cast<double>(estimate.cells);
   const auto missing = static_cast<double>(estimate.missing);
   estimate.prompt_tokens = std::llround(mean_prompt * missing);
   estimate.generated_at_most = estimate.missing * launch.run.decoding.max_new_tokens;
@@ -74,9 +84,7 @@ std::string FormatEstimate(const LaunchEstimate& estimate, const PreparedLaunch&
   lines.push_back(
       {"model", absl::StrCat(config.name, ", ", config.layers, " layers x ", config.heads, " heads, ",
                              launch.run.dtype, ", weights ", launch.run.weights_hash.Short())});
-  lines.push_back(
-      {"cells", absl::StrCat(FormatCount(estimate.cells), " = ", Plural(estimate.arms, "arm", "arms"), " x ",
-                             Plural(estimate.questions, "question", "questions"))});
+  lines.push_back({"cells", absl::StrCat(FormatCount(estimate.cells), CellsText(estimate, launch))});
   if (estimate.problems != estimate.questions) {
     lines.push_back(
         {"", absl::StrCat(FormatCount(estimate.problems), " rows of the dataset render to these prompts")});
@@ -84,7 +92,7 @@ std::string FormatEstimate(const LaunchEstimate& estimate, const PreparedLaunch&
   lines.push_back({"rows that exist", FormatCount(estimate.existing)});
   lines.push_back({"rows to compute", FormatCount(estimate.missing)});
   lines.push_back({"prompt tokens", absl::StrCat(FormatCount(estimate.prompt_tokens), " (",
-                                                 FormatCount(launch.prompt_tokens), " distinct)")});
+                                                 FormatCount(launch.prompt_tokens()), " distinct)")});
   std::string generated = absl::StrCat("at most ", FormatCount(estimate.generated_at_most));
   if (estimate.mean_tokens > 0) {
     absl::StrAppend(&generated, "; about ", FormatCount(estimate.generated_expected), " at ",
@@ -106,13 +114,14 @@ std::string EstimateJson(const LaunchEstimate& estimate, const PreparedLaunch& l
   json["weights"] = launch.run.weights_hash.Hex();
   json["run"] = launch.run.ContentHash().Hex();
   json["arms"] = estimate.arms;
+  json["own_arms"] = estimate.own_arms;
   json["questions"] = estimate.questions;
   json["problems"] = estimate.problems;
   json["cells"] = estimate.cells;
   json["existing"] = estimate.existing;
   json["missing"] = estimate.missing;
   json["prompt_tokens"] = estimate.prompt_tokens;
-  json["distinct_prompt_tokens"] = launch.prompt_tokens;
+  json["distinct_prompt_tokens"] = launch.prompt_tokens();
   json["generated_at_most"] = estimate.generated_at_most;
   json["generated_expected"] = estimate.generated_expected;
   json["workers"] = estimate.workers;

@@ -13,6 +13,7 @@ namespace sprint {
 
 struct LaunchEstimate {
   int64_t arms = 0;
+  bool own_arms = false;  // each question has arms of its own, of these
   int64_t questions = 0;  // distinct prompts
   int64_t problems = 0;   // rows of the dataset
   int64_t cells = 0;
@@ -29,7 +30,7 @@ struct LaunchEstimate {
 };
 
 // `census` is the database's, zeroes when there is none yet.
-LaunchEstimate Estimate(const PreparedLaunch& launch, const SelectionCensus& census, int workers);
+LaunchEstimate EstimateLaunch(const PreparedLaunch& launch, const SelectionCensus& census, int workers);
 
 // Bytes that an outcome of `tokens` generated tokens takes in a database: its narrow row, its verdict, and
 // the compressed payload.

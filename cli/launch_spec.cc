@@ -179,6 +179,11 @@ absl::StatusOr<v1::ExperimentSpec> BuildSpec(const LaunchFlags& flags) {
     spec.clear_arms();
     SPRINT_RETURN_IF_ERROR(AddArmWords(flags.arms, *spec.mutable_arms()));
   }
+  if (flags.choices) {
+    if (!flags.arms.empty()) return UsageError("--choices and --arms exclude each other; give one");
+    spec.clear_arms();
+    spec.mutable_arms()->set_per_question(Absolute(*flags.choices));
+  }
   if (flags.group) spec.mutable_arms()->set_group(*flags.group);
   SPRINT_RETURN_IF_ERROR(CompleteSpec(spec, folder));
   if (spec.name().empty()) spec.set_name(DefaultName(spec));

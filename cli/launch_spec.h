@@ -24,7 +24,8 @@ struct LaunchFlags {
   std::vector<std::string> fields;  // "question=problem": which of a row's fields is which
   std::optional<int64_t> offset;
   std::optional<int64_t> limit;
-  std::vector<std::string> arms;  // as AddArmWords reads; instead of the spec's
+  std::vector<std::string> arms;       // as AddArmWords reads; instead of the spec's
+  std::optional<std::string> choices;  // a file of each question's own arms; instead of the spec's
   std::optional<int32_t> group;
   std::optional<std::string> format;
   std::optional<std::string> system;

@@ -1,28 +1,20 @@
 #include "cli/prepare.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <thread>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "cli/own_arms.h"
 #include "conversation/codec_rules.h"
 #include "conversation/messages.h"
 #include "model/chat_format.h"
 
 namespace sprint {
 namespace {
-
-DatasetOptions DatasetOptionsOf(const v1::Dataset& dataset) {
-  DatasetOptions options;
-  options.fields = {dataset.id_field(), dataset.question_field(), dataset.answer_field(),
-                    dataset.subject_field(), dataset.level_field()};
-  options.ids.assign(dataset.ids().begin(), dataset.ids().end());
-  options.offset = dataset.offset();
-  options.limit = dataset.limit();
-  return options;
-}
 
 absl::StatusOr<ArmSpec> ArmSpecOf(const v1::Arms& arms) {
   ArmSpec spec;
@@ -76,22 +68,27 @@ absl::Status CheckStopTokens(const std::vector<int32_t>& stops, const ModelConfi
   return absl::OkStatus();
 }
 
+// Cells that a block has of each of its questions.
+int64_t CellsOfEach(const BlockPlan& block) { return std::ssize(block.arms) * block.samples; }
+
 absl::Status RenderAll(PreparedLaunch& launch) {
   PromptOptions options;
   SPRINT_ASSIGN_OR_RETURN(options.format, ParseChatFormat(launch.spec.prompt().format()));
   options.system = launch.spec.prompt().system();
   options.user_template = launch.spec.prompt().template_();
   SPRINT_RETURN_IF_ERROR(CheckPrompt(options, *launch.model->tokenizer));
-  absl::flat_hash_set<Hash256> known;
+  absl::flat_hash_map<Hash256, int32_t> known;
   for (const Problem& problem : launch.problems) {
     SPRINT_ASSIGN_OR_RETURN(RenderedPrompt prompt,
                             Render(options, problem, *launch.model->tokenizer, launch.model->config,
                                    launch.run.decoding.max_new_tokens));
     const Hash256 hash = QuestionRecord{prompt.tokens, prompt.text}.ContentHash();
-    if (known.insert(hash).second) {
+    const auto [found, is_new] = known.try_emplace(hash, static_cast<int32_t>(launch.questions.size()));
+    if (is_new) {
       launch.questions.push_back(hash);
-      launch.prompt_tokens += static_cast<int64_t>(prompt.tokens.size());
+      launch.prompt_lengths.push_back(static_cast<int32_t>(prompt.tokens.size()));
     }
+    launch.question_of.push_back(found->second);
     launch.prompts.push_back(std::move(prompt));
   }
   return absl::OkStatus();
@@ -99,30 +96,72 @@ absl::Status RenderAll(PreparedLaunch& launch) {
 
 }  // namespace
 
+DatasetOptions DatasetOptionsOf(const v1::Dataset& dataset) {
+  DatasetOptions options;
+  options.fields = {dataset.id_field(), dataset.question_field(), dataset.answer_field(),
+                    dataset.subject_field(), dataset.level_field()};
+  options.ids.assign(dataset.ids().begin(), dataset.ids().end());
+  options.offset = dataset.offset();
+  options.limit = dataset.limit();
+  return options;
+}
+
 int64_t PreparedLaunch::cells() const {
-  return static_cast<int64_t>(questions.size()) * static_cast<int64_t>(arms.size()) * spec.samples();
+  int64_t cells = 0;
+  for (const BlockPlan& block : blocks) cells += std::ssize(block.questions) * CellsOfEach(block);
+  return cells;
+}
+
+int64_t PreparedLaunch::prompt_tokens() const {
+  return std::accumulate(prompt_lengths.begin(), prompt_lengths.end(), int64_t{0});
+}
+
+int64_t PreparedLaunch::cell_prompt_tokens() const {
+  int64_t tokens = 0;
+  for (const BlockPlan& block : blocks) {
+    for (const int32_t question : block.questions)
+      tokens += prompt_lengths[static_cast<size_t>(question)] * CellsOfEach(block);
+  }
+  return tokens;
 }
 
 absl::StatusOr<PreparedLaunch> Prepare(const v1::ExperimentSpec& spec,
-                                       const std::function<void(double)>& fingerprinting) {
+                                       const std::function<void(double)>& fingerprinting,
+                                       const PreparedLaunch* like) {
   PreparedLaunch launch;
   launch.spec = spec;
-  SPRINT_ASSIGN_OR_RETURN(launch.model, OpenModel(spec.model().path()));
+  if (like != nullptr) {
+    launch.model = like->model;
+  } else {
+    SPRINT_ASSIGN_OR_RETURN(launch.model, OpenModel(spec.model().path()));
+  }
   const ModelConfig& config = launch.model->config;
-  SPRINT_ASSIGN_OR_RETURN(const ArmSpec arms, ArmSpecOf(spec.arms()));
-  SPRINT_ASSIGN_OR_RETURN(launch.arms, ExpandArms(arms, config.layers, config.heads));
+  const bool own_arms = HasOwnArms(spec.arms());
+  if (!own_arms) {
+    SPRINT_ASSIGN_OR_RETURN(const ArmSpec arms, ArmSpecOf(spec.arms()));
+    SPRINT_ASSIGN_OR_RETURN(launch.arms, ExpandArms(arms, config.layers, config.heads));
+  }
   SPRINT_ASSIGN_OR_RETURN(launch.run.decoding, DecodingOf(spec.decoding(), config));
   launch.run.sampler_version = launch.run.decoding.sampler_version();
   SPRINT_RETURN_IF_ERROR(CheckStopTokens(launch.run.decoding.stop_tokens, config));
   SPRINT_ASSIGN_OR_RETURN(launch.problems,
                           ReadDataset(spec.dataset().path(), DatasetOptionsOf(spec.dataset())));
   SPRINT_RETURN_IF_ERROR(RenderAll(launch));
+  if (own_arms) {
+    SPRINT_RETURN_IF_ERROR(UseOwnArms(launch));
+  } else {
+    UseGrid(launch);
+  }
   launch.run.tokenizer_hash = launch.model->tokenizer->Fingerprint();
   launch.run.dtype = spec.model().dtype();
   launch.run.engine_mode = spec.engine_mode();
   launch.run.seed = spec.seed();
   launch.run.model_name = config.name;
   launch.run.model_path = spec.model().path();
+  if (like != nullptr) {
+    launch.run.weights_hash = like->run.weights_hash;
+    return launch;
+  }
   const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   SPRINT_ASSIGN_OR_RETURN(launch.run.weights_hash,
                           FingerprintWeights(*launch.model, threads, fingerprinting));
@@ -133,6 +172,7 @@ v1::Submission SubmissionOf(const PreparedLaunch& launch) {
   v1::Submission header;
   header.set_protocol(kProtocolVersion);
   *header.mutable_spec() = launch.spec;
+  if (!launch.choices.empty()) WriteChoices(launch.choices, *header.mutable_spec()->mutable_arms());
   header.set_name(launch.spec.name());
   header.set_weights_hash(std::string(launch.run.weights_hash.Raw()));
   header.set_tokenizer_hash(std::string(launch.run.tokenizer_hash.Raw()));
@@ -161,6 +201,7 @@ std::vector<v1::Question> QuestionsOf(const PreparedLaunch& launch) {
     question.set_subject(problem.subject);
     question.set_level(problem.level);
   }
+  AddOwnArms(launch, questions);
   return questions;
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/hash.h"
+#include "eval/choices.h"
 #include "eval/dataset.h"
 #include "eval/prompt.h"
 #include "model/arm.h"
@@ -26,17 +27,26 @@ struct PreparedLaunch {
   RunRecord run;  // with its fingerprints
   std::vector<Problem> problems;
   std::vector<RenderedPrompt> prompts;  // one a problem
-  std::vector<Arm> arms;                // baseline first
   std::vector<Hash256> questions;       // the prompts' hashes, distinct
-  int64_t prompt_tokens = 0;            // of the distinct questions, each once
+  std::vector<int32_t> question_of;     // by problem: index into `questions`
+  std::vector<int32_t> prompt_lengths;  // tokens, by question
+  std::vector<Arm> arms;                // by canonical order: the baseline, where it runs, is first
+  std::vector<Choice> choices;          // each question's own arms; empty: every question gets every arm
+  std::vector<BlockPlan> blocks;        // the cells: indices into `questions` and `arms`
   int64_t cells() const;
+  int64_t prompt_tokens() const;       // of the distinct questions, each once
+  int64_t cell_prompt_tokens() const;  // of all cells, were each computed alone
 };
 
 // `spec` is complete (BuildSpec). `fingerprinting` (may be null) hears the share of the weights read, in
-// [0, 1]. Errors are those of OpenModel, ReadDataset, Render, ExpandArms and FingerprintWeights: the cheap
-// checks come first, the reading of all weights last.
+// [0, 1]. Errors are those of OpenModel, ReadDataset, Render, ExpandArms, UseOwnArms and FingerprintWeights:
+// the cheap checks come first, the reading of all weights last. `like` (may be null): what was prepared of
+// the same model before; its weights are not read again.
 absl::StatusOr<PreparedLaunch> Prepare(const v1::ExperimentSpec& spec,
-                                       const std::function<void(double)>& fingerprinting);
+                                       const std::function<void(double)>& fingerprinting,
+                                       const PreparedLaunch* like = nullptr);
+
+DatasetOptions DatasetOptionsOf(const v1::Dataset& dataset);
 
 v1::Submission SubmissionOf(const PreparedLaunch& launch);
 std::vector<v1::Question> QuestionsOf(const PreparedLaunch& launch);

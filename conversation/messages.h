@@ -21,7 +21,7 @@
 namespace sprint {
 
 // The version of the conversation. Raised when either side would misunderstand the other.
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 
 // What a run is, as a worker needs to know it.
 struct RunDescription {

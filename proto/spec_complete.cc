@@ -97,7 +97,21 @@ absl::Status CompleteArmSet(v1::ArmSet& set, const std::string& where) {
   return absl::OkStatus();
 }
 
-absl::Status CompleteArms(v1::Arms& arms) {
+// Arms of each question's own stand alone. What a choice may say, eval/choices.h says and checks.
+absl::Status CompleteOwnArms(v1::Arms& arms, const std::string& folder) {
+  const char* field = arms.per_question().empty() ? "arms.choices" : "arms.per_question";
+  const bool both = !arms.per_question().empty() && !arms.choices().empty();
+  if (both || arms.all_heads() || arms.has_group() || !arms.head_layers().empty() ||
+      !arms.whole_layers().empty() || !arms.explicit_().empty()) {
+    return Bad(absl::StrCat(field, " gives each question arms of its own and stands alone; leave the other ",
+                            "fields of arms out"));
+  }
+  if (!arms.per_question().empty()) arms.set_per_question(Anchored(arms.per_question(), folder));
+  return absl::OkStatus();
+}
+
+absl::Status CompleteArms(v1::Arms& arms, const std::string& folder) {
+  if (!arms.per_question().empty() || !arms.choices().empty()) return CompleteOwnArms(arms, folder);
   if (!arms.has_group()) arms.set_group(1);
   if (arms.group() < 1) return Bad(absl::StrCat("arms.group is ", arms.group(), "; at least 1"));
   SPRINT_RETURN_IF_ERROR(CheckLayers(arms.head_layers(), "arms.head_layers"));
@@ -144,7 +158,7 @@ absl::Status CompleteSpec(v1::ExperimentSpec& spec, const std::string& spec_fold
   SPRINT_RETURN_IF_ERROR(CompleteModel(spec, spec_folder));
   SPRINT_RETURN_IF_ERROR(CompleteDataset(*spec.mutable_dataset(), spec_folder));
   SPRINT_RETURN_IF_ERROR(CompletePrompt(*spec.mutable_prompt()));
-  SPRINT_RETURN_IF_ERROR(CompleteArms(*spec.mutable_arms()));
+  SPRINT_RETURN_IF_ERROR(CompleteArms(*spec.mutable_arms(), spec_folder));
   SPRINT_RETURN_IF_ERROR(CompleteDecoding(*spec.mutable_decoding()));
   if (!spec.has_samples()) spec.set_samples(1);
   if (spec.samples() < 1) return Bad(absl::StrCat("samples is ", spec.samples(), "; at least 1"));

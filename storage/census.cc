@@ -17,28 +17,29 @@ absl::StatusOr<int64_t> IdOf(Statement& find, const Hash256& hash) {
   return found ? query.Int(0) : 0;
 }
 
-absl::StatusOr<int64_t> CountExisting(Database& database, int64_t run, absl::Span<const Hash256> questions,
-                                      absl::Span<const Hash256> arms, int32_t samples) {
+absl::StatusOr<int64_t> CountExisting(Database& database, int64_t run, absl::Span<const CensusBlock> blocks) {
   SPRINT_ASSIGN_OR_RETURN(Statement find_arm, database.Prepare("SELECT arm_id FROM arm WHERE hash = ?1"));
   SPRINT_ASSIGN_OR_RETURN(Statement find_question,
                           database.Prepare("SELECT question_id FROM question WHERE hash = ?1"));
   SPRINT_ASSIGN_OR_RETURN(Statement cells,
                           database.Prepare("SELECT arm_id FROM outcome WHERE run_id = ?1 AND "
                                            "question_id = ?2 AND sample < ?3"));
-  absl::flat_hash_set<int64_t> wanted;
-  for (const Hash256& arm : arms) {
-    SPRINT_ASSIGN_OR_RETURN(const int64_t id, IdOf(find_arm, arm));
-    if (id > 0) wanted.insert(id);
-  }
   int64_t existing = 0;
-  for (const Hash256& question : questions) {
-    SPRINT_ASSIGN_OR_RETURN(const int64_t id, IdOf(find_question, question));
-    if (id == 0) continue;
-    Query query(cells, run, id, samples);
-    for (;;) {
-      SPRINT_ASSIGN_OR_RETURN(const bool more, query.Next());
-      if (!more) break;
-      existing += wanted.contains(query.Int(0)) ? 1 : 0;
+  for (const CensusBlock& block : blocks) {
+    absl::flat_hash_set<int64_t> wanted;
+    for (const Hash256& arm : block.arms) {
+      SPRINT_ASSIGN_OR_RETURN(const int64_t id, IdOf(find_arm, arm));
+      if (id > 0) wanted.insert(id);
+    }
+    for (const Hash256& question : block.questions) {
+      SPRINT_ASSIGN_OR_RETURN(const int64_t id, IdOf(find_question, question));
+      if (id == 0) continue;
+      Query query(cells, run, id, block.samples);
+      for (;;) {
+        SPRINT_ASSIGN_OR_RETURN(const bool more, query.Next());
+        if (!more) break;
+        existing += wanted.contains(query.Int(0)) ? 1 : 0;
+      }
     }
   }
   return existing;
@@ -66,13 +67,12 @@ double WorkingSeconds(std::vector<Work> work) {
 }  // namespace
 
 absl::StatusOr<SelectionCensus> TakeCensus(Database& database, const Hash256& run,
-                                           absl::Span<const Hash256> questions,
-                                           absl::Span<const Hash256> arms, int32_t samples) {
+                                           absl::Span<const CensusBlock> blocks) {
   SelectionCensus census;
   SPRINT_ASSIGN_OR_RETURN(Statement find_run, database.Prepare("SELECT run_id FROM run WHERE hash = ?1"));
   SPRINT_ASSIGN_OR_RETURN(const int64_t run_id, IdOf(find_run, run));
   if (run_id == 0) return census;
-  SPRINT_ASSIGN_OR_RETURN(census.existing, CountExisting(database, run_id, questions, arms, samples));
+  SPRINT_ASSIGN_OR_RETURN(census.existing, CountExisting(database, run_id, blocks));
 
   SPRINT_ASSIGN_OR_RETURN(
       Statement sample,

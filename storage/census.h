@@ -10,11 +10,9 @@
 
 namespace sprint {
 
-// Samples are 0 … `samples` - 1. A run that is not stored has no rows. Means and rates come from up to
-// 200,000 of the run's outcomes.
+// A run that is not stored has no rows. Means and rates come from up to 200,000 of the run's outcomes.
 absl::StatusOr<SelectionCensus> TakeCensus(Database& database, const Hash256& run,
-                                           absl::Span<const Hash256> questions,
-                                           absl::Span<const Hash256> arms, int32_t samples);
+                                           absl::Span<const CensusBlock> blocks);
 
 }  // namespace sprint
 

@@ -57,6 +57,7 @@ struct Block {
 };
 
 struct Problem {
+  std::string id;
   std::string subject;
   std::string level;
   std::vector<int64_t> golds;
@@ -115,18 +116,19 @@ absl::Status LoadBlocks(Database& database, ExperimentId id, JudgedExperiment& r
 }
 
 absl::Status LoadProblems(Database& database, ExperimentId id, Selection& selection) {
-  return Select(
-      database, id,
-      "SELECT question_id, subject, level, ifnull(gold_id, 0) FROM problem WHERE experiment_id = ?1 "
-      "ORDER BY question_id, ordinal",
-      [&](const Query& row) {
-        const auto [place, is_new] = selection.problems.try_emplace(row.Int(0));
-        if (is_new) {
-          place->second.subject = row.Text(1);
-          place->second.level = row.Text(2);
-        }
-        if (row.Int(3) > 0) place->second.golds.push_back(row.Int(3));
-      });
+  return Select(database, id,
+                "SELECT question_id, subject, level, ifnull(gold_id, 0), external_id FROM problem WHERE "
+                "experiment_id = ?1 "
+                "ORDER BY question_id, ordinal",
+                [&](const Query& row) {
+                  const auto [place, is_new] = selection.problems.try_emplace(row.Int(0));
+                  if (is_new) {
+                    place->second.subject = row.Text(1);
+                    place->second.level = row.Text(2);
+                    place->second.id = row.Text(4);
+                  }
+                  if (row.Int(3) > 0) place->second.golds.push_back(row.Int(3));
+                });
 }
 
 absl::Status LoadQuarantined(Database& database, ExperimentId id, JudgedExperiment& result,
@@ -264,9 +266,21 @@ class QuestionScan {
   int64_t last_numerics_ = -1;
 };
 
+// Whether two questions of one run are in different blocks.
+bool QuestionsDiffer(const Selection& selection) {
+  const std::vector<const Block*>* first = nullptr;
+  int64_t run = -1;
+  for (const auto& [key, blocks] : selection.blocks_of) {  // by run
+    if (key.first != run) first = &blocks;
+    run = key.first;
+    if (blocks != *first) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-absl::StatusOr<JudgedExperiment> ReadJudged(Database& database, ExperimentId id, bool with_answers,
+absl::StatusOr<JudgedExperiment> ReadJudged(Database& database, ExperimentId id, ReadAnswers answers,
                                             const Reader::JudgedFn& question_fn) {
   Snapshot snapshot;
   SPRINT_RETURN_IF_ERROR(snapshot.Hold(database));
@@ -274,10 +288,12 @@ absl::StatusOr<JudgedExperiment> ReadJudged(Database& database, ExperimentId id,
   Selection selection;
   SPRINT_RETURN_IF_ERROR(LoadArms(database, id, result, selection));
   SPRINT_RETURN_IF_ERROR(LoadBlocks(database, id, result, selection));
+  result.own_arms = QuestionsDiffer(selection);
   SPRINT_RETURN_IF_ERROR(LoadProblems(database, id, selection));
   SPRINT_RETURN_IF_ERROR(LoadQuarantined(database, id, result, selection));
   SPRINT_RETURN_IF_ERROR(LoadConditions(database, id, result));
-  QuestionScan scan(selection, with_answers && result.samples > 1);
+  const bool sampled = answers == ReadAnswers::kOfSamples && result.samples > 1;
+  QuestionScan scan(selection, sampled || answers == ReadAnswers::kYes);
   SPRINT_RETURN_IF_ERROR(scan.Prepare(database));
   std::set<int32_t> versions;
   JudgedQuestion question;
@@ -288,6 +304,8 @@ absl::StatusOr<JudgedExperiment> ReadJudged(Database& database, ExperimentId id,
       ++result.without_gold;
       continue;
     }
+    question.question = key.second;
+    question.problem = problem->second.id;
     question.subject = problem->second.subject;
     question.level = problem->second.level;
     SPRINT_RETURN_IF_ERROR(scan.Read(key, problem->second, question));

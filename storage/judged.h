@@ -11,7 +11,7 @@ namespace sprint {
 
 // See Reader::Judged. Everything is read in one snapshot, which lives as long as the call. Cost: two
 // range scans a question, about half a microsecond a cell.
-absl::StatusOr<JudgedExperiment> ReadJudged(Database& database, ExperimentId id, bool with_answers,
+absl::StatusOr<JudgedExperiment> ReadJudged(Database& database, ExperimentId id, ReadAnswers answers,
                                             const Reader::JudgedFn& question);
 
 }  // namespace sprint

@@ -42,9 +42,8 @@ class SqliteReader : public Reader {
   const std::vector<std::string>& columns() const override { return columns_; }
   void Interrupt() override { sqlite3_interrupt(database_->handle()); }
   std::vector<std::pair<std::string, std::string>> Views() override;
-  absl::StatusOr<SelectionCensus> Census(const Hash256& run, absl::Span<const Hash256> questions,
-                                         absl::Span<const Hash256> arms, int32_t samples) override;
-  absl::StatusOr<JudgedExperiment> Judged(ExperimentId id, bool with_answers,
+  absl::StatusOr<SelectionCensus> Census(const Hash256& run, absl::Span<const CensusBlock> blocks) override;
+  absl::StatusOr<JudgedExperiment> Judged(ExperimentId id, ReadAnswers answers,
                                           const JudgedFn& question) override;
 
  private:
@@ -130,16 +129,16 @@ std::vector<std::pair<std::string, std::string>> SqliteReader::Views() {
   return views;
 }
 
-absl::StatusOr<SelectionCensus> SqliteReader::Census(const Hash256& run, absl::Span<const Hash256> questions,
-                                                     absl::Span<const Hash256> arms, int32_t samples) {
+absl::StatusOr<SelectionCensus> SqliteReader::Census(const Hash256& run,
+                                                     absl::Span<const CensusBlock> blocks) {
   Yield();
-  return TakeCensus(*database_, run, questions, arms, samples);
+  return TakeCensus(*database_, run, blocks);
 }
 
-absl::StatusOr<JudgedExperiment> SqliteReader::Judged(ExperimentId id, bool with_answers,
+absl::StatusOr<JudgedExperiment> SqliteReader::Judged(ExperimentId id, ReadAnswers answers,
                                                       const JudgedFn& question) {
   Yield();
-  return ReadJudged(*database_, id, with_answers, question);
+  return ReadJudged(*database_, id, answers, question);
 }
 
 // A database with its log needs memory shared with its writer, made beside it. In a folder where

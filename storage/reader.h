@@ -36,7 +36,13 @@ inline std::string TextOf(const SqlValue& value) {
   return text == nullptr ? std::string() : *text;
 }
 
-// What exists already of a selection, by content hashes: for `launch --dry-run`.
+// Cells by content hashes: every question under every arm, samples 0 … `samples` - 1.
+struct CensusBlock {
+  std::vector<Hash256> questions;
+  std::vector<Hash256> arms;
+  int32_t samples = 1;
+};
+// What exists already of a selection: for `launch --dry-run`.
 struct SelectionCensus {
   int64_t existing = 0;          // rows
   double mean_tokens = 0;        // generated, of the run's outcomes; 0 when there are none
@@ -58,7 +64,9 @@ struct JudgedCell {
 
 // A question with all its cells that have a verdict, by (arm, sample).
 struct JudgedQuestion {
-  std::string subject;  // of the first problem that it is
+  int64_t question = 0;  // the database's number
+  std::string problem;   // the dataset's id of the first problem that it is
+  std::string subject;   // of the first problem that it is
   std::string level;
   int64_t selected = 0;     // cells that the experiment wants of it
   int64_t quarantined = 0;  // of them, given up
@@ -67,10 +75,18 @@ struct JudgedQuestion {
   bool settled() const { return static_cast<int64_t>(cells.size()) + quarantined >= selected; }
 };
 
+// Reading them takes most of the time.
+enum class ReadAnswers {
+  kNo,
+  kOfSamples,  // of an experiment where some arm has several samples of a question
+  kYes,
+};
+
 struct JudgedExperiment {
   std::vector<std::string> arms;  // names, in the experiment's order
   std::optional<size_t> baseline;
   int64_t samples = 0;       // at most, of an arm on a question
+  bool own_arms = false;     // not every question has every arm equally often
   int64_t questions = 0;     // of all its runs
   int64_t without_gold = 0;  // of them, never judged
   int64_t quarantined = 0;   // cells
@@ -108,14 +124,15 @@ class Reader {
   // The documented views: (name, what it shows).
   virtual std::vector<std::pair<std::string, std::string>> Views() = 0;
 
-  virtual absl::StatusOr<SelectionCensus> Census(const Hash256& run, absl::Span<const Hash256> questions,
-                                                 absl::Span<const Hash256> arms, int32_t samples) = 0;
+  // `blocks` are disjoint.
+  virtual absl::StatusOr<SelectionCensus> Census(const Hash256& run,
+                                                 absl::Span<const CensusBlock> blocks) = 0;
 
   // Hands out every question that has a right answer, in the experiment's order, finished or not, until
-  // `question` returns false. What is handed out is valid during the call. `with_answers` fills in
-  // JudgedCell::answer where there are several samples. Of an unknown experiment: nothing.
+  // `question` returns false. What is handed out is valid during the call. `answers`: whether
+  // JudgedCell::answer is filled in. Of an unknown experiment: nothing.
   using JudgedFn = std::function<bool(const JudgedQuestion& question)>;
-  virtual absl::StatusOr<JudgedExperiment> Judged(ExperimentId id, bool with_answers,
+  virtual absl::StatusOr<JudgedExperiment> Judged(ExperimentId id, ReadAnswers answers,
                                                   const JudgedFn& question) = 0;
 };
 

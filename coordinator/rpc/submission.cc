@@ -1,16 +1,19 @@
 #include "coordinator/rpc/submission.h"
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "conversation/codec_rules.h"
 #include "conversation/messages.h"
 #include "model/memory.h"
 #include "proto/spec_io.h"
+#include "storage/block_builder.h"
 
 namespace sprint {
 namespace {
@@ -60,9 +63,68 @@ absl::Status AddArms(const v1::Submission& header, ExperimentPlan& plan) {
     plan.arms.push_back(*std::move(arm));
   }
   if (plan.arms.empty()) return Invalid(Reason::kArmInvalid, "it names no arm; the baseline is one");
+  return absl::OkStatus();
+}
+
+int32_t SamplesOf(const v1::Submission& header) {
+  return header.spec().has_samples() ? header.spec().samples() : 1;
+}
+
+// Every question under every arm.
+absl::Status AddGrid(const v1::Submission& header, ExperimentPlan& plan) {
   if (!plan.arms[0].is_baseline()) {
     return Invalid(Reason::kArmInvalid, absl::StrCat("its first arm is ", plan.arms[0].Name(),
                                                      "; the unpruned baseline comes first"));
+  }
+  BlockPlan block;
+  block.questions.resize(plan.questions.size());
+  std::iota(block.questions.begin(), block.questions.end(), 0);
+  block.arms.resize(plan.arms.size());
+  std::iota(block.arms.begin(), block.arms.end(), 0);
+  block.samples = SamplesOf(header);
+  plan.blocks.push_back(std::move(block));
+  return absl::OkStatus();
+}
+
+// Each question under its own arms.
+absl::Status AddOwnArms(const std::vector<v1::Question>& questions, ExperimentPlan& plan) {
+  BlockBuilder builder;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    const v1::Question& question = questions[i];
+    const auto wrong = [&](absl::string_view what) {
+      return Invalid(Reason::kArmInvalid, absl::StrCat("question \"", question.id(), "\" ", what));
+    };
+    if (question.own_arms().empty()) return wrong("has no arms of its own, others have");
+    if (question.own_samples_size() != question.own_arms_size())
+      return wrong(absl::StrCat("has ", question.own_arms_size(), " arms and ", question.own_samples_size(),
+                                " numbers of samples"));
+    absl::flat_hash_set<int32_t> seen;
+    for (int k = 0; k < question.own_arms_size(); ++k) {
+      const int32_t arm = question.own_arms(k);
+      if (arm < 0 || arm >= std::ssize(plan.arms))
+        return wrong(absl::StrCat("names arm ", arm, " of ", plan.arms.size()));
+      if (!seen.insert(arm).second) return wrong(absl::StrCat("names arm ", arm, " twice"));
+      if (question.own_samples(k) < 1)
+        return wrong(absl::StrCat("wants ", question.own_samples(k), " samples of an arm; at least 1"));
+      builder.Add(plan.problems[i].question, arm, question.own_samples(k));
+    }
+  }
+  plan.blocks = builder.Blocks();
+  return absl::OkStatus();
+}
+
+bool HaveOwnArms(const std::vector<v1::Question>& questions) {
+  return std::any_of(questions.begin(), questions.end(),
+                     [](const v1::Question& question) { return !question.own_arms().empty(); });
+}
+
+// Greedy decoding repeats itself.
+absl::Status CheckSamples(const ExperimentPlan& plan) {
+  if (plan.runs[0].decoding.sampling.temperature > 0) return absl::OkStatus();
+  for (const BlockPlan& block : plan.blocks) {
+    if (block.samples == 1) continue;
+    return Invalid(Reason::kSpecInvalid, absl::StrCat("samples is ", block.samples,
+                                                      "; greedy decoding has 1, its repeats are equal"));
   }
   return absl::OkStatus();
 }
@@ -127,17 +189,8 @@ absl::StatusOr<ExperimentPlan> Submission::Plan() const {
   plan.runs.push_back(std::move(run));
   SPRINT_RETURN_IF_ERROR(AddArms(header_, plan));
   SPRINT_RETURN_IF_ERROR(AddQuestions(questions_, plan));
-  BlockPlan block;
-  block.questions.resize(plan.questions.size());
-  std::iota(block.questions.begin(), block.questions.end(), 0);
-  block.arms.resize(plan.arms.size());
-  std::iota(block.arms.begin(), block.arms.end(), 0);
-  block.samples = header_.spec().has_samples() ? header_.spec().samples() : 1;
-  if (block.samples != 1 && plan.runs[0].decoding.sampling.temperature == 0) {
-    return Invalid(Reason::kSpecInvalid, absl::StrCat("samples is ", block.samples,
-                                                      "; greedy decoding has 1, its repeats are equal"));
-  }
-  plan.blocks.push_back(std::move(block));
+  SPRINT_RETURN_IF_ERROR(HaveOwnArms(questions_) ? AddOwnArms(questions_, plan) : AddGrid(header_, plan));
+  SPRINT_RETURN_IF_ERROR(CheckSamples(plan));
   SPRINT_RETURN_IF_ERROR(Annotate(CheckPlan(plan), "the submission"));
   return plan;
 }

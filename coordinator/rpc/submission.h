@@ -22,7 +22,8 @@ class Submission {
 
   // INVALID_ARGUMENT naming the first thing wrong: no header or questions, hashes of the wrong size, an
   // arm that does not parse (kArmInvalid), a prompt without tokens (kDatasetInvalid), what CheckPlan
-  // finds. Questions of equal tokens become one. Hashes every prompt: run it on a pool.
+  // finds, own arms of some questions and not of all (kArmInvalid). Questions of equal tokens become one.
+  // Hashes every prompt: run it on a pool.
   absl::StatusOr<ExperimentPlan> Plan() const;
 
  private:

@@ -2,6 +2,17 @@
 
 namespace sprint {
 
+namespace {
+
+// Good choices for both questions, then `more`.
+Arguments WithChoices(Place& place, const std::string& more) {
+  place.Write("arms.jsonl",
+              "{\"id\": \"a\", \"arms\": [\"baseline\"]}\n{\"id\": \"b\", \"arms\": [\"L0H1\"]}\n" + more);
+  return DryRunWith({"--choices", "arms.jsonl"});
+}
+
+}  // namespace
+
 std::vector<Case> QuestionCases() {
   return {
       {"a dataset that does not exist",
@@ -51,6 +62,60 @@ std::vector<Case> QuestionCases() {
        },
        1,
        {"questions.jsonl"}},
+      {"chosen arms for an unknown question",
+       [](Place& place) { return WithChoices(place, "{\"id\": \"zz\", \"arms\": [\"L0H1\"]}\n"); },
+       1,
+       {"arms.jsonl:3", "\"zz\""}},
+      {"a chosen arm that does not read",
+       [](Place& place) { return WithChoices(place, "{\"id\": \"b\", \"arms\": [\"head 3\"]}\n"); },
+       1,
+       {"arms.jsonl:3", "head 3"}},
+      {"a chosen head that the model lacks",
+       [](Place& place) {
+         return WithChoices(place, "{\"id\": \"b\", \"arms\": [\"L0H9\"], \"method\": \"m\"}\n");
+       },
+       1,
+       {"arms.jsonl:3", "head 9"}},
+      {"an empty list of chosen arms",
+       [](Place& place) { return WithChoices(place, "{\"id\": \"b\", \"arms\": []}\n"); },
+       1,
+       {"arms.jsonl:3", "empty"}},
+      {"an arm chosen twice",
+       [](Place& place) { return WithChoices(place, "{\"id\": \"b\", \"arms\": [\"L0H1\", \"0:1\"]}\n"); },
+       1,
+       {"arms.jsonl:3", "L0H1", "twice"}},
+      {"a question chosen for twice",
+       [](Place& place) { return WithChoices(place, "{\"id\": \"b\", \"arms\": [\"L0H1\"]}\n"); },
+       1,
+       {"arms.jsonl:3", "arms.jsonl:2"}},
+      {"a question that nothing is chosen for",
+       [](Place& place) {
+         return WithChoices(place, "{\"id\": \"a\", \"arms\": [\"L0H1\"], \"method\": \"m\"}\n");
+       },
+       1,
+       {"arms.jsonl", "\"b\""}},
+      {"samples of chosen arms without a temperature",
+       [](Place& place) {
+         return WithChoices(place,
+                            "{\"id\": \"a\", \"arms\": [\"L0H1\"], \"method\": \"m\", \"samples\": "
+                            "4}\n{\"id\": \"b\", \"arms\": [\"L0H1\"], \"method\": \"m\"}\n");
+       },
+       1,
+       {"arms.jsonl:3", "greedy"}},
+      {"a file of chosen arms that does not exist",
+       [](Place&) {
+         return DryRunWith({"--choices", "none.jsonl"});
+       },
+       1,
+       {"none.jsonl"}},
+      {"chosen arms beside arms for all",
+       [](Place& place) {
+         Arguments arguments = WithChoices(place, "");
+         arguments.insert(arguments.end(), {"--arms", "all"});
+         return arguments;
+       },
+       2,
+       {"--choices", "--arms"}},
       {"a CSV row of too few fields",
        [](Place& place) {
          place.Write("questions.csv", "id,question,answer\na,x,1\nb,y\n");

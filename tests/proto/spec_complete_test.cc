@@ -114,6 +114,12 @@ TEST(CompleteSpec, ValuesOutOfPlaceAreRefusedByName) {
             "spec: decoding.stop_tokens holds -1; token ids count from 0");
   EXPECT_EQ(ErrorWith("samples: 0"), "spec: samples is 0; at least 1");
   EXPECT_EQ(ErrorWith("arms: {group: 0}"), "spec: arms.group is 0; at least 1");
+  const std::string alone =
+      " gives each question arms of its own and stands alone; leave the other fields of arms out";
+  EXPECT_EQ(ErrorWith("arms: {per_question: c.jsonl, all_heads: true}"), "spec: arms.per_question" + alone);
+  EXPECT_EQ(ErrorWith("arms: {per_question: c.jsonl, group: 2}"), "spec: arms.per_question" + alone);
+  EXPECT_EQ(ErrorWith("arms: {choices: [{id: a, arms: [L1H1]}], head_layers: [1]}"),
+            "spec: arms.choices" + alone);
   EXPECT_EQ(ErrorWith("arms: {head_layers: [-1]}"), "spec: arms.head_layers holds -1; layers count from 0");
   EXPECT_EQ(ErrorWith("arms: {whole_layers: [3, -2]}"),
             "spec: arms.whole_layers holds -2; layers count from 0");

@@ -302,7 +302,9 @@ void Randomise(google::protobuf::Message& message, CounterRng& rng, int depth) {
           reflection.SetBool(&message, f, rng.NextBelow(2) == 1);
           break;
         case FieldDescriptor::CPPTYPE_DOUBLE:
-          reflection.SetDouble(&message, f, rng.NextNormal() * (rng.NextBelow(2) == 1 ? 1e-200 : 1e200));
+          list ? reflection.AddDouble(&message, f, rng.NextNormal())
+               : reflection.SetDouble(&message, f,
+                                      rng.NextNormal() * (rng.NextBelow(2) == 1 ? 1e-200 : 1e200));
           break;
         case FieldDescriptor::CPPTYPE_INT32: {
           const auto value = static_cast<int32_t>(rng.NextUint32());

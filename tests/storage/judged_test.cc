@@ -32,10 +32,10 @@ class JudgedTest : public ::testing::Test {
     ASSERT_OK(store_->Commit(batch));
   }
   // "subject selected quarantined: arm/sample=right …" of each question; "!" behind a settled one.
-  std::vector<std::string> Read(bool with_answers = false) {
+  std::vector<std::string> Read(ReadAnswers answers = ReadAnswers::kNo) {
     std::vector<std::string> lines;
     const absl::StatusOr<JudgedExperiment> result =
-        reader_->Judged(record_.id, with_answers, [&lines](const JudgedQuestion& question) {
+        reader_->Judged(record_.id, answers, [&lines](const JudgedQuestion& question) {
           std::string line =
               absl::StrCat(question.subject, " ", question.selected, " ", question.quarantined, ":");
           for (const JudgedCell& cell : question.cells) {
@@ -126,7 +126,8 @@ TEST_F(JudgedTest, KeepsToTheExperimentsOwnCells) {
   for (size_t arm = 0; arm < 3; ++arm) {
     for (int32_t sample = 0; sample < 2; ++sample) Finish(0, arm, true, sample);
   }
-  EXPECT_THAT(Read(true), ElementsAre("even 6 0: 0/0=142 0/1=142 1/0=142 1/1=142 2/0=142 2/1=142 !"));
+  EXPECT_THAT(Read(ReadAnswers::kOfSamples),
+              ElementsAre("even 6 0: 0/0=142 0/1=142 1/0=142 1/1=142 2/0=142 2/1=142 !"));
   EXPECT_EQ(last_.samples, 2);
   ASSERT_OK_AND_ASSIGN(const CreatedExperiment small, store_->CreateExperiment(GridPlan(1, 2), TestTime()));
   record_.id = small.id;
@@ -135,11 +136,29 @@ TEST_F(JudgedTest, KeepsToTheExperimentsOwnCells) {
   EXPECT_THAT(Read(), SizeIs(0)) << "unknown";
 }
 
+TEST_F(JudgedTest, KnowsWhereEachQuestionHasArmsOfItsOwn) {
+  ExperimentPlan plan = GridPlan(3, 3);
+  plan.blocks = {{0, {0, 2}, {0, 1}, 0, 1}, {0, {1}, {2}, 0, 1}};
+  Create(plan);
+  Finish(0, 1, true);
+  // Question 2 has an outcome of an arm that it was not given here.
+  WriteBatch batch;
+  batch.outcomes = {TestOutcome(CellAt(record_, 0, 0, 0, 1))};
+  batch.outcomes[0].cell.question = record_.blocks[0].questions[1];
+  ASSERT_OK(store_->Commit(batch));
+  EXPECT_THAT(Read(), ElementsAre("even 2 0: 1/0=1", "even 2 0:", "odd 1 0:"));
+  EXPECT_TRUE(last_.own_arms);
+  ASSERT_OK_AND_ASSIGN(const CreatedExperiment grid, store_->CreateExperiment(GridPlan(3, 3), TestTime()));
+  record_.id = grid.id;
+  Read();
+  EXPECT_FALSE(last_.own_arms);
+}
+
 TEST_F(JudgedTest, ReadsOneSnapshotAndHoldsNothingAfterwards) {
   Create(GridPlan(2, 1));
   Finish(0, 0, true);
   int64_t seen = 0;
-  ASSERT_OK(reader_->Judged(record_.id, false, [&](const JudgedQuestion& question) {
+  ASSERT_OK(reader_->Judged(record_.id, ReadAnswers::kNo, [&](const JudgedQuestion& question) {
     if (seen == 0 && question.cells.size() == 1) Finish(1, 0, true);  // commits between two questions
     seen += static_cast<int64_t>(question.cells.size());
     return true;

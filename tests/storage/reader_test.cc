@@ -211,7 +211,8 @@ TEST_F(ReaderTest, CountsWhatExistsOfASelection) {
   std::vector<Hash256> arms;
   for (const Arm& arm : plan.arms) arms.push_back(arm.ContentHash());
   const Hash256 run = plan.runs[0].ContentHash();
-  ASSERT_OK_AND_ASSIGN(SelectionCensus census, reader_->Census(run, questions, arms, 1));
+  const CensusBlock all{questions, arms, 1};
+  ASSERT_OK_AND_ASSIGN(SelectionCensus census, reader_->Census(run, {all}));
   EXPECT_EQ(census.existing, 0);
   EXPECT_EQ(census.mean_tokens, 0);
   EXPECT_EQ(census.tokens_per_second, 0);
@@ -228,13 +229,17 @@ TEST_F(ReaderTest, CountsWhatExistsOfASelection) {
   batch.outcomes[2].started = TestTime(3600);
   batch.outcomes[2].finished = TestTime(3602);
   ASSERT_OK(store_->Commit(batch));
-  ASSERT_OK_AND_ASSIGN(census, reader_->Census(run, questions, arms, 1));
+  ASSERT_OK_AND_ASSIGN(census, reader_->Census(run, {all}));
   EXPECT_EQ(census.existing, 3);
   EXPECT_EQ(census.mean_tokens, 4);
   EXPECT_DOUBLE_EQ(census.tokens_per_second, 12.0 / 5);
-  ASSERT_OK_AND_ASSIGN(census, reader_->Census(run, {questions[0]}, arms, 1));
+  ASSERT_OK_AND_ASSIGN(census, reader_->Census(run, {CensusBlock{{questions[0]}, arms, 1}}));
   EXPECT_EQ(census.existing, 1);
-  ASSERT_OK_AND_ASSIGN(census, reader_->Census(Sha256("another run"), questions, arms, 1));
+  const std::vector<CensusBlock> own = {{{questions[0], questions[1]}, {arms[0]}, 1},
+                                        {{questions[2]}, {arms[0], arms[1]}, 1}};
+  ASSERT_OK_AND_ASSIGN(census, reader_->Census(run, own));
+  EXPECT_EQ(census.existing, 2) << "question 1 has an outcome of the arm that it was not given";
+  ASSERT_OK_AND_ASSIGN(census, reader_->Census(Sha256("another run"), {all}));
   EXPECT_EQ(census.existing, 0);
 }
 

@@ -182,6 +182,18 @@ TEST_F(ServiceTest, ABadSubmissionIsRefusedNamingWhatIsWrong) {
   EXPECT_THAT(refusal([](H& header, Q&) { header.set_dtype("f8"); }), HasSubstr("f8"));
   EXPECT_THAT(refusal([](H& header, Q&) { header.set_arms(1, "L0Hx"); }), HasSubstr("L0Hx"));
   EXPECT_THAT(refusal([](H& header, Q&) { header.set_arms(0, "L0H3"); }), HasSubstr("baseline comes first"));
+  const auto own = [](std::vector<int32_t> arms, std::vector<int32_t> samples) {
+    return [arms, samples](H&, Q& question) {
+      question.mutable_own_arms()->Add(arms.begin(), arms.end());
+      question.mutable_own_samples()->Add(samples.begin(), samples.end());
+    };
+  };
+  EXPECT_THAT(refusal(own({3}, {1})), HasSubstr("question \"a\" names arm 3 of 3"));
+  EXPECT_THAT(refusal(own({-1}, {1})), HasSubstr("names arm -1"));
+  EXPECT_THAT(refusal(own({1, 1}, {1, 1})), HasSubstr("arm 1 twice"));
+  EXPECT_THAT(refusal(own({1, 2}, {1})), HasSubstr("2 arms and 1 numbers"));
+  EXPECT_THAT(refusal(own({1}, {0})), HasSubstr("0 samples"));
+  EXPECT_THAT(refusal(own({1}, {4})), HasSubstr("greedy decoding has 1"));
   EXPECT_THAT(refusal([](H&, Q& question) { question.clear_tokens(); }), HasSubstr("empty prompt"));
   EXPECT_THAT(refusal([](H& header, Q&) { header.mutable_spec()->set_samples(3); }), HasSubstr("samples"));
   EXPECT_THAT(refusal([](H& header, Q&) { header.set_max_new_tokens(0); }), HasSubstr("max_new_tokens"));
@@ -189,6 +201,57 @@ TEST_F(ServiceTest, ABadSubmissionIsRefusedNamingWhatIsWrong) {
   early.mutable_questions();
   EXPECT_THAT(std::string(client_->SubmitRaw({early}).status().message()), HasSubstr("before the header"));
   EXPECT_THAT(std::string(client_->SubmitRaw({}).status().message()), HasSubstr("no header"));
+}
+
+// Four questions: two under L0H1 alone, one under the baseline, one under two arms.
+std::vector<v1::SubmitRequest> WithOwnArms() {
+  std::vector<v1::SubmitRequest> requests(2);
+  MadeUpExperiment experiment;
+  experiment.name = "own";
+  *requests[0].mutable_header() = ControlClient::Header(experiment);
+  const std::vector<std::vector<int32_t>> arms = {{2}, {0}, {2}, {2, 1}};
+  for (int i = 0; i < 4; ++i) {
+    v1::Question& question = *requests[1].mutable_questions()->add_questions();
+    question.set_id(absl::StrCat("q", 100 + i));
+    question.add_tokens(100 + i);
+    question.add_tokens(7);
+    question.set_gold(absl::StrCat(100 + i));
+    for (const int32_t arm : arms[static_cast<size_t>(i)]) {
+      question.add_own_arms(arm);
+      question.add_own_samples(1);
+    }
+  }
+  return requests;
+}
+
+TEST_F(ServiceTest, EachQuestionRunsUnderItsOwnArmsAndTheGridTakesItsRowsOver) {
+  ASSERT_OK_AND_ASSIGN(const auto submitted, client_->SubmitRaw(WithOwnArms()));
+  EXPECT_EQ(submitted.cells(), 5);
+  StartWorker();
+  ASSERT_OK_AND_ASSIGN(const auto status, client_->WatchToTheEnd("own"));
+  EXPECT_EQ(status.state(), "finished");
+  EXPECT_EQ(status.done(), 5);
+  EXPECT_EQ(AllOutcomes(*disk_).size(), 5U);
+  ASSERT_EQ(status.arms_size(), 3);
+  EXPECT_EQ(status.arms(0).cells(), 1) << "the baseline runs where it is chosen";
+  EXPECT_EQ(status.arms(1).cells(), 1);
+  EXPECT_EQ(status.arms(2).cells(), 3);
+  EXPECT_EQ(status.arms(2).done(), 3);
+  ASSERT_OK_AND_ASSIGN(const auto again, client_->SubmitRaw(WithOwnArms()));
+  EXPECT_TRUE(again.continued());
+  EXPECT_EQ(again.existing(), 5);
+  ASSERT_OK_AND_ASSIGN(const auto grid, client_->Submit({}));
+  EXPECT_EQ(grid.cells(), 12);
+  EXPECT_EQ(grid.existing(), 5);
+}
+
+TEST_F(ServiceTest, OwnArmsOfSomeQuestionsOnlyAreRefused) {
+  std::vector<v1::SubmitRequest> requests = WithOwnArms();
+  requests[1].mutable_questions()->mutable_questions(3)->clear_own_arms();
+  requests[1].mutable_questions()->mutable_questions(3)->clear_own_samples();
+  const absl::Status status = client_->SubmitRaw(requests).status();
+  EXPECT_EQ(ReasonOf(status), Reason::kArmInvalid);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("question \"q103\" has no arms of its own"));
 }
 
 TEST_F(ServiceTest, AnotherProtocolVersionIsRefusedWithBothNamed) {
