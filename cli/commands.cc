@@ -36,10 +36,12 @@ void AddPrograms(App& app) {
 
 void AddAllCommands(App& app) {
   AddLaunch(app);
+  AddBon(app);
   AddResume(app);
   AddStatusCommands(app);
   AddControlCommands(app);
   AddStats(app);
+  AddVotes(app);
   AddPlan(app);
   AddQuery(app);
   AddExport(app);

@@ -11,6 +11,8 @@ void AddResume(App& app);
 void AddStatusCommands(App& app);   // status, list, watch, workers
 void AddControlCommands(App& app);  // pause, cancel, retry, delete, shutdown
 void AddStats(App& app);
+void AddBon(App& app);
+void AddVotes(App& app);
 void AddPlan(App& app);
 void AddQuery(App& app);
 void AddExport(App& app);

@@ -30,7 +30,8 @@ absl::StatusOr<int> FollowOne(const Terminal& terminal, Coordinator& coordinator
     }
     return kExitFailed;
   }
-  SPRINT_RETURN_IF_ERROR(PrintStats(terminal, options.connection, end.status, options.json));
+  if (options.statistics)
+    SPRINT_RETURN_IF_ERROR(PrintStats(terminal, options.connection, end.status, options.json));
   return end.status.state() == "finished" && end.status.quarantined() == 0 ? kExitDone : kExitFailed;
 }
 

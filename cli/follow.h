@@ -16,7 +16,8 @@ namespace sprint {
 struct FollowOptions {
   Connection connection;
   std::vector<int64_t> experiments;  // watched one after the other
-  bool json = false;                 // statistics as JSON
+  bool statistics = true;            // of each, when it is finished
+  bool json = false;                 // they are written as JSON
 };
 
 // kExitDone when all are finished without a quarantined cell, else kExitFailed. A coordinator that this

@@ -5,38 +5,11 @@
 #include "base/status.h"
 #include "cli/stats.h"
 #include "cli/status_view.h"
-#include "eval/judge.h"
+#include "eval/aggregation.h"
 #include "model/arm.h"
 
 namespace sprint {
 namespace {
-
-// Numbers the answers of one arm to one question so that those that mean the same have one number.
-class AnswerGroups {
- public:
-  void Clear() { known_.clear(); }
-  int GroupOf(const std::string& answer) {
-    for (const auto& [text, group] : known_) {
-      if (text == answer) return group;
-    }
-    for (const auto& [text, group] : known_) {
-      if (!AnswersAgree(text, answer, nullptr)) continue;
-      const int same = group;
-      known_.emplace_back(answer, same);
-      return same;
-    }
-    known_.emplace_back(answer, groups_of_known());
-    return known_.back().second;
-  }
-
- private:
-  int groups_of_known() const {
-    int groups = 0;
-    for (const auto& [text, group] : known_) groups = std::max(groups, group + 1);
-    return groups;
-  }
-  std::vector<std::pair<std::string, int>> known_;
-};
 
 // The mean probability of a token, geometrically: what weighs a vote and picks the best of k.
 double Confidence(const JudgedCell& cell) {
@@ -46,7 +19,7 @@ double Confidence(const JudgedCell& cell) {
 std::vector<CellResult> ResultsOf(const JudgedQuestion& question, bool votes) {
   std::vector<CellResult> results;
   results.reserve(question.cells.size());
-  AnswerGroups groups;
+  AnswerClasses groups;
   int32_t arm = -1;
   for (const JudgedCell& cell : question.cells) {
     if (cell.arm != arm) groups.Clear();
@@ -59,7 +32,7 @@ std::vector<CellResult> ResultsOf(const JudgedQuestion& question, bool votes) {
     result.unanswered = cell.unanswered;
     result.tokens = cell.tokens;
     if (!votes) continue;
-    result.group = cell.unanswered ? -1 : groups.GroupOf(cell.answer);
+    result.group = cell.unanswered ? -1 : groups.Of(cell.answer);
     result.score = Confidence(cell);
   }
   return results;
@@ -87,16 +60,18 @@ absl::StatusOr<Stats> LoadStats(Reader& reader, ExperimentId id, const SweepOpti
   }
   SweepTable table(static_cast<size_t>(status.arms_size()), baseline);
   bool open = false;  // a question that is not settled came
-  SPRINT_ASSIGN_OR_RETURN(stats.judged, reader.Judged(id, true, [&](const JudgedQuestion& question) {
-    ++stats.judgeable;
-    open = open || !question.settled();
-    // Before the end only the questions before the first open one count: see SweepTable.
-    if (question.settled() && !(open && stats.interim())) {
-      const bool votes = question.cells.size() > table.arms();
-      table.AddQuestion(question.subject, question.level, ResultsOf(question, votes));
-    }
-    return true;
-  }));
+  SPRINT_ASSIGN_OR_RETURN(
+      stats.judged, reader.Judged(id, ReadAnswers::kOfSamples, [&](const JudgedQuestion& question) {
+        ++stats.judgeable;
+        open = open || !question.settled();
+        // Before the end only the questions before the first open one count: see SweepTable.
+        if (question.settled() && !(open && stats.interim())) {
+          const bool votes = std::any_of(question.cells.begin(), question.cells.end(),
+                                         [](const JudgedCell& cell) { return cell.sample > 0; });
+          table.AddQuestion(question.subject, question.level, ResultsOf(question, votes));
+        }
+        return true;
+      }));
   stats.statistics = table.Analyse(options);
   return stats;
 }

@@ -88,6 +88,12 @@ std::vector<StatsWarning> WarningsOf(const Stats& stats) {
          absl::StrCat(Plural(stats.judged.without_gold, "question has", "questions have"),
                       " no right answer and ", stats.judged.without_gold == 1 ? "is" : "are", " left out."));
   }
+  if (stats.judged.own_arms) {
+    warn("own_arms",
+         "Each question has arms of its own: an arm's numbers are of the questions that it was chosen for, "
+         "and "
+         "arms are not compared on equal questions. sprint votes compares what was chosen.");
+  }
   if (!stats.judged.baseline) warn("no_baseline", "No baseline ran: arms are not compared.");
   return warnings;
 }

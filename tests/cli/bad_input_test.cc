@@ -195,6 +195,42 @@ std::vector<Case> CommandLineCases() {
        },
        1,
        {"sprint launch"}},
+      {"a method of Best-of-N that does not exist",
+       [](Place&) {
+         return Arguments{"bon", "sweep.yaml", "--methods", "samples,luck"};
+       },
+       2,
+       {"luck", "set-cover"}},
+      {"a method of Best-of-N without what it needs",
+       [](Place&) {
+         return Arguments{"bon", "sweep.yaml", "--methods", "selector"};
+       },
+       2,
+       {"--selector", "--choices"}},
+      {"more arms than there are",
+       [](Place&) {
+         return Arguments{"bon", "sweep.yaml", "--arms", "L0H*", "--n", "7", "--methods", "random"};
+       },
+       1,
+       {"random", "6", "7"}},
+      {"a selector that does not exist",
+       [](Place&) {
+         return Arguments{"bon", "sweep.yaml", "--selector", "none.selector", "--methods", "selector"};
+       },
+       1,
+       {"selector"}},
+      {"an aggregation that does not exist",
+       [](Place&) {
+         return Arguments{"votes", "--aggregation", "mean"};
+       },
+       2,
+       {"mean", "weighted"}},
+      {"votes of a database that does not exist",
+       [](Place&) {
+         return Arguments{"votes", "--db", "none.db"};
+       },
+       1,
+       {"none.db"}},
       {"SQL that is wrong",
        [](Place& place) {
          place.MakeDatabase("sprint.db");

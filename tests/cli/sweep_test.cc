@@ -104,6 +104,40 @@ TEST_F(Sweep, GrowsWithoutComputingARowAgain) {
   EXPECT_THAT(again.err, HasSubstr("156 there already, 0 to compute"));
 }
 
+TEST_F(Sweep, RunsEachQuestionUnderArmsOfItsOwnAndKeepsWhatWasChosen) {
+  ASSERT_OK(WriteFileAtomically(
+      folder_.File("arms.jsonl"),
+      "{\"id\": \"heldout-1\", \"arms\": [\"L3H5\", \"L0H1\"], \"scores\": [-0.5, -1]}\n"
+      "{\"id\": \"heldout-0\", \"arms\": [\"L0H1\", \"baseline\"], \"scores\": [0.25, 0]}\n"
+      "{\"id\": \"heldout-2\", \"arms\": [\"L0H1\"], \"scores\": [0]}\n"
+      "{\"id\": \"heldout-9\", \"arms\": [\"L2H2\"]}\n"));
+  const Arguments own = Launch({"--limit", "3", "--choices", "arms.jsonl"});
+  Arguments dry = own;
+  dry.emplace_back("--dry-run");
+  const Json plan = SprintJson(dry);
+  EXPECT_EQ(plan["cells"], 5);
+  EXPECT_EQ(plan["missing"], 5);
+  EXPECT_EQ(plan["arms"], 3) << "what is chosen for rows beyond the limit is passed over";
+  const ProgramResult launched = Sprint(own);
+  ASSERT_EQ(launched.exit_code, 0) << launched.err;
+  EXPECT_THAT(launched.out, HasSubstr("arms of its own"));
+  EXPECT_EQ(Sprint({"query", "--csv", "SELECT problem, arm FROM v_outcome ORDER BY 1, 2"}).out,
+            "problem,arm\r\nheldout-0,L0H1\r\nheldout-0,baseline\r\nheldout-1,L0H1\r\nheldout-1,L3H5\r\n"
+            "heldout-2,L0H1\r\n");
+  EXPECT_EQ(Sprint({"query", "--csv", "SELECT arm, cells, done FROM v_arm_accuracy ORDER BY 1"}).out,
+            "arm,cells,done\r\nL0H1,3,3\r\nL3H5,1,1\r\nbaseline,1,1\r\n");
+  EXPECT_EQ(SprintJson(dry)["missing"], 0);
+  EXPECT_THAT(Sprint(own).err, HasSubstr("continues demo"));
+  EXPECT_EQ(Sprint({"db", "check"}).exit_code, 0);
+  // The database's spec needs no file: it names the arms itself, in their order.
+  ASSERT_EQ(Sprint({"export", "demo", "--out", "results/"}).exit_code, 0);
+  EXPECT_THAT(ReadFile(folder_.File("results/spec.yaml")).value_or(""),
+              HasSubstr("{id: heldout-1, arms: [L3H5, L0H1], scores: [-0.5, -1]"));
+  ASSERT_EQ(std::remove(folder_.File("arms.jsonl").c_str()), 0);
+  EXPECT_THAT(Sprint({"launch", "results/spec.yaml", "--worker-threads", "1"}).err,
+              HasSubstr("5 there already, 0 to compute"));
+}
+
 TEST_F(Sweep, GoesOnWhenItsCommandIsKilled) {
   {
     testing::Background launch(testing::BinDir() + "/sprint", Launch({"--limit", "60"}), folder_.path(),

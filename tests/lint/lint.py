@@ -32,7 +32,7 @@ LAYERS = {
     "worker": ["base", "model", "conversation", "proto"],
     "selector": ["base", "model", "eval", "storage", "worker/engine"],
     "selector/program": ["base", "model", "eval", "storage", "selector", "cli/app", "cli/terminal", "cli/render"],
-    "cli": ["base", "model", "eval", "storage", "conversation", "proto"],
+    "cli": ["base", "model", "eval", "storage", "selector", "conversation", "proto"],
     "demo": ["base", "model", "eval"],
     "bench": list(ROOMS),
     "tests": list(ROOMS),

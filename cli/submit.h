@@ -1,0 +1,30 @@
+// From a spec to a submitted experiment, as a command shows it.
+#ifndef SPRINT_CLI_SUBMIT_H_
+#define SPRINT_CLI_SUBMIT_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "cli/connection.h"
+#include "cli/estimate.h"
+#include "cli/prepare.h"
+#include "cli/terminal.h"
+
+namespace sprint {
+
+// Prepare, with its progress on a terminal.
+absl::StatusOr<PreparedLaunch> PrepareWithProgress(const Terminal& terminal, const v1::ExperimentSpec& spec,
+                                                   const PreparedLaunch* like = nullptr);
+
+// What the launch will cost, by what the database has and the workers at hand.
+absl::StatusOr<LaunchEstimate> EstimateHere(const Connection& connection, const LocalWorkerOptions& local,
+                                            const PreparedLaunch& launch);
+
+// Submits, and says so on stderr; the experiment's number. A coordinator that this process started has
+// ended when it fails.
+absl::StatusOr<int64_t> SubmitLaunch(const Terminal& terminal, Coordinator& coordinator,
+                                     const PreparedLaunch& launch);
+
+}  // namespace sprint
+
+#endif  // SPRINT_CLI_SUBMIT_H_

@@ -1,0 +1,114 @@
+// The real programs over the demo model: Best-of-N from the first command to the table.
+#include <signal.h>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "storage/endpoint.h"
+#include "tests/cli/program.h"
+#include "tests/testing/testing.h"
+
+namespace sprint {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+using testing::ProgramResult;
+using Arguments = std::vector<std::string>;
+
+class Bon : public ::testing::Test {
+ protected:
+  // A coordinator that a failed test left behind ends with its folder.
+  ~Bon() override {
+    const absl::StatusOr<Endpoint> endpoint = ReadEndpoint(folder_.File("sprint.db"));
+    if (endpoint.ok()) kill(static_cast<pid_t>(endpoint->pid), SIGKILL);
+  }
+  ProgramResult Sprint(const Arguments& arguments) { return testing::RunSprint(arguments, folder_.path()); }
+  Json SprintJson(Arguments arguments) {
+    arguments.emplace_back("--json");
+    const ProgramResult result = Sprint(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return Json::parse(result.out, nullptr, /*allow_exceptions=*/false);
+  }
+  static Arguments OnDemo(const std::string& command, const Arguments& more) {
+    Arguments arguments = {command, testing::SourceDir() + "/demo/sweep.yaml", "--worker-threads", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  static const Json* Row(const Json& votes, const std::string& method, int n,
+                         const std::string& aggregation) {
+    for (const Json& row : votes["rows"]) {
+      if (row["method"] == method && row["n"] == n && row["aggregation"] == aggregation) return &row;
+    }
+    return nullptr;
+  }
+
+  testing::TempDir folder_;
+};
+
+TEST_F(Bon, RunsEveryMethodAndComparesThem) {
+  ASSERT_EQ(Sprint(OnDemo("launch", {"--limit", "20", "--arms", "L0H*,L3H*", "--name", "train"})).exit_code,
+            0);
+  std::string lines;
+  for (int i = 20; i < 30; ++i) {
+    absl::StrAppend(&lines, "{\"id\": \"heldout-", i,
+                    "\", \"arms\": [\"baseline\", \"L3H2\", \"L0H4\"], \"scores\": [0.5, 0.3, 0.2]}\n");
+  }
+  ASSERT_OK(WriteFileAtomically(folder_.File("arms.jsonl"), lines));
+  const Arguments bon = OnDemo("bon", {"--offset", "20", "--limit", "10", "--train", "train", "--choices",
+                                       "arms.jsonl", "--n", "3", "--name", "b"});
+  Arguments dry = bon;
+  dry.emplace_back("--dry-run");
+  const Json plan = SprintJson(dry);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[1]["experiment"], "b-sampled");
+  EXPECT_EQ(plan[1]["cells"], 10 * (3 + 2)) << "three samples; the baseline that is selected is one of them";
+  const Json votes = SprintJson(bon);
+  EXPECT_EQ(votes["questions"], 10);
+  EXPECT_EQ(votes["left_out"], 0);
+  EXPECT_EQ(votes["unanswered"], 0);
+  EXPECT_EQ(votes["reference"], "samples");
+  for (const char* method :
+       {"samples", "random", "selector", "selector-sampled", "average", "best-arms", "set-cover"}) {
+    for (const char* aggregation : {"coverage", "majority", "weighted", "best"}) {
+      const Json* row = Row(votes, method, 3, aggregation);
+      ASSERT_NE(row, nullptr) << method << " " << aggregation;
+      EXPECT_GT((*row)["mean_tokens"], 0);
+      const Json* coverage = Row(votes, method, 3, "coverage");
+      EXPECT_LE((*row)["accuracy"]["mean"].get<double>(),
+                (*coverage)["accuracy"]["mean"].get<double>() + 1e-9);
+    }
+  }
+  // The first choice is the baseline, greedy: so both say the same of one answer.
+  EXPECT_EQ((*Row(votes, "selector", 1, "coverage"))["accuracy"],
+            (*Row(votes, "baseline", 1, "coverage"))["accuracy"]);
+  // From the database alone, and again by the same command, which computes nothing.
+  EXPECT_EQ(SprintJson({"votes", "b", "--n", "1,2,3"}), votes);
+  EXPECT_THAT(Sprint({"votes", "b", "--aggregation", "majority"}).out,
+              HasSubstr("given most often is right"));
+  const ProgramResult again = Sprint(bon);
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_THAT(again.err, HasSubstr("continues b (experiment 2)"));
+  EXPECT_THAT(again.err, HasSubstr("continues b-sampled (experiment 3)"));
+  EXPECT_THAT(again.err, ::testing::Not(HasSubstr(" 1 to compute")));
+  EXPECT_EQ(Sprint({"db", "check"}).exit_code, 0);
+}
+
+TEST_F(Bon, AsksNoQuestionThatWasTrainedOn) {
+  ASSERT_EQ(Sprint(OnDemo("launch", {"--limit", "6", "--arms", "L0H*", "--name", "train"})).exit_code, 0);
+  const Arguments bon =
+      OnDemo("bon", {"--limit", "8", "--train", "train", "--n", "2", "--methods", "average"});
+  const ProgramResult refused = Sprint(bon);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("6 of the 8 questions are training questions of train"));
+  Arguments allowed = bon;
+  allowed.emplace_back("--allow-seen");
+  const ProgramResult result = Sprint(allowed);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("average"));
+  EXPECT_THAT(result.out, HasSubstr("Nothing to compare with"));
+}
+
+}  // namespace
+}  // namespace sprint
