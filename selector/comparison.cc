@@ -39,16 +39,8 @@ Estimate MakeEstimate(double mean, double variance) {
 class Bench {
  public:
   Bench(const Snapshot& snapshot, const ComparisonOptions& options) : snapshot_(snapshot), options_(options) {
-    for (const size_t problem : snapshot.Of(Split::kTest)) {
-      bool complete = true;
-      for (size_t arm = 0; arm < snapshot.arms.size(); ++arm)
-        complete = complete && snapshot.At(problem, arm).right >= 0;
-      if (complete) {
-        questions_.push_back(problem);
-      } else {
-        ++incomplete_;
-      }
-    }
+    questions_ = ComparedQuestions(snapshot);
+    incomplete_ = std::ssize(snapshot.Of(Split::kTest)) - std::ssize(questions_);
   }
 
   const std::vector<size_t>& questions() const { return questions_; }
@@ -144,6 +136,17 @@ void AddBlindMethods(const Snapshot& snapshot, const Bench& bench, const BlindKn
 }
 
 }  // namespace
+
+std::vector<size_t> ComparedQuestions(const Snapshot& snapshot) {
+  std::vector<size_t> questions;
+  for (const size_t problem : snapshot.Of(Split::kTest)) {
+    bool complete = true;
+    for (size_t arm = 0; arm < snapshot.arms.size(); ++arm)
+      complete = complete && snapshot.At(problem, arm).right >= 0;
+    if (complete) questions.push_back(problem);
+  }
+  return questions;
+}
 
 double AggregateAnswers(absl::Span<const FrozenOutcome* const> outcomes, Aggregation aggregation) {
   std::vector<SampledAnswer> answers;

@@ -74,6 +74,10 @@ struct Comparison {
   const MethodResult* Find(absl::string_view method, int32_t n, Aggregation aggregation) const;
 };
 
+// The test questions that every arm has a judged outcome of, in order (their indices in the snapshot): what
+// results are of.
+std::vector<size_t> ComparedQuestions(const Snapshot& snapshot);
+
 // `selectors`: each name with its training seeds' choices. Every N larger than the arms there are is left
 // out. FAILED_PRECONDITION when no test question has all arms judged.
 struct NamedSelector {

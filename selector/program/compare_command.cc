@@ -1,4 +1,5 @@
 // sprint compare: selectors beside every fair way to spend N answers, on test questions.
+#include <iterator>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "cli/render/text.h"
 #include "selector/comparison.h"
 #include "selector/program/commands.h"
+#include "selector/sampled_outcomes.h"
 
 namespace sprint {
 namespace {
@@ -20,6 +22,8 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string snapshot;
   std::vector<std::string> selectors;
+  std::string samples;  // an experiment
+  std::string database = "sprint.db";
   std::vector<int32_t> n = {1, 2, 4, 8};
   FeatureOptions features;
   PolicyFlags policy;
@@ -187,6 +191,17 @@ absl::Status AddChoosers(const Terminal& terminal, const Options& options, const
   return absl::OkStatus();
 }
 
+// The unpruned model's samples, from an experiment of their own.
+absl::Status AddSamples(const Options& options, const Snapshot& snapshot, const ComparisonOptions& comparing,
+                        Comparison& comparison) {
+  if (options.samples.empty()) return absl::OkStatus();
+  SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(options.database));
+  SPRINT_ASSIGN_OR_RETURN(std::vector<MethodResult> results,
+                          SampledResults(*reader, options.samples, snapshot, comparing));
+  std::move(results.begin(), results.end(), std::back_inserter(comparison.results));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int> RunCompare(const Terminal& terminal, const Options& options) {
   SPRINT_ASSIGN_OR_RETURN(const PolicyOptions policy, PolicyOf(options.policy));
   SPRINT_ASSIGN_OR_RETURN(const Snapshot snapshot, LoadSnapshot(options.snapshot));
@@ -197,7 +212,8 @@ absl::StatusOr<int> RunCompare(const Terminal& terminal, const Options& options)
   comparing.n = options.n;
   comparing.draws = options.draws;
   comparing.random_with_baseline = options.with_baseline;
-  SPRINT_ASSIGN_OR_RETURN(const Comparison comparison, Compare(snapshot, choosers.named, comparing));
+  SPRINT_ASSIGN_OR_RETURN(Comparison comparison, Compare(snapshot, choosers.named, comparing));
+  SPRINT_RETURN_IF_ERROR(AddSamples(options, snapshot, comparing, comparison));
   const std::string own = methods.empty() ? "" : methods.front().name;
   if (options.json) {
     terminal.out.Write(ComparisonJson(comparison, own).dump(2) + "\n");
@@ -222,6 +238,11 @@ void AddCompare(App& app) {
       ->add_option("SELECTOR", options->selectors,
                    "Selectors' files; those that differ in their seed alone are one method")
       ->type_name("FILE");
+  command
+      ->add_option("--samples", options->samples,
+                   "An experiment with samples of the unpruned model, as sprint bon makes: another method")
+      ->type_name("EXPERIMENT");
+  AddDatabaseOption(command, options->database);
   command->add_option("-n", options->n, "How many arms a question")
       ->delimiter(',')
       ->check(CLI::PositiveNumber)
