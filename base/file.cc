@@ -103,6 +103,11 @@ std::shared_ptr<const MappedFile> MappedFile::FromBytes(std::string bytes, std::
   return mapped;
 }
 
+void MappedFile::DropPages() const {
+  // A file's pages only: those of bytes in memory would be lost.
+  if (mapped_) madvise(const_cast<char*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (mapped_) munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }

@@ -30,6 +30,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   absl::string_view bytes() const { return bytes_; }
+  // Tells the operating system that the pages read so far are not needed soon: they leave this process's
+  // memory, and are read again when they are. The view stays valid.
+  void DropPages() const;
   const std::string& path() const { return path_; }
 
  private:

@@ -25,7 +25,7 @@ llama() {
   local work=$peers/llama
   mkdir -p "$work"
   ls "$work"/llama_cpp_python-*.tar.gz >/dev/null 2>&1 ||
-    python3 -m pip download -q --no-binary :all: --no-deps -d "$work" llama-cpp-python || return 1
+    python3 -m pip download -q --no-binary llama-cpp-python --no-deps -d "$work" llama-cpp-python || return 1
   tar -xzf "$work"/llama_cpp_python-*.tar.gz -C "$work" || return 1
   cmake -S "$work"/llama_cpp_python-*/vendor/llama.cpp -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DBUILD_SHARED_LIBS=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF \

@@ -20,7 +20,6 @@ struct InspectOptions {
   int32_t max_new_tokens = 256;
   int64_t prompt_tokens = 256;
   int64_t sequences = 64;
-  int64_t tokens_per_step = 512;
   bool no_fingerprint = false;
   bool json = false;
 };
@@ -29,8 +28,6 @@ struct Inspection {
   std::shared_ptr<const ModelFiles> model;
   std::string weights_hash;  // hex; empty: not computed
   MemoryEstimate memory;
-  int64_t cached_tokens = 0;
-  int64_t total_memory = 0;
   int64_t weight_bytes = 0;  // as stored
 };
 
@@ -41,9 +38,11 @@ absl::StatusOr<Inspection> Inspect(const Terminal& terminal, const InspectOption
   for (const TensorInfo& tensor : result.model->weights->tensors()) {
     result.weight_bytes += static_cast<int64_t>(tensor.data.size());
   }
-  result.memory = EstimateMemory(result.model->config, dtype, options.tokens_per_step);
-  result.cached_tokens = options.sequences * (options.prompt_tokens + options.max_new_tokens);
-  result.total_memory = result.memory.Total(result.cached_tokens);
+  EngineShape shape;
+  shape.sequences = options.sequences;
+  shape.prompt_tokens = options.prompt_tokens;
+  shape.new_tokens = options.max_new_tokens;
+  result.memory = EstimateMemory(result.model->config, dtype, shape);
   if (options.no_fingerprint) return result;
   int shown = -1;
   const auto progress = [&](double share) {
@@ -106,9 +105,9 @@ void WriteText(const Terminal& terminal, const Inspection& result, const Inspect
   line("ends with", absl::StrCat("token ", absl::StrJoin(config.eos_tokens, ", ")));
   line("weights", result.weights_hash.empty() ? "not fingerprinted" : result.weights_hash);
   const MemoryEstimate& memory = result.memory;
-  line("memory", absl::StrCat(FormatBytes(result.total_memory), " in ", options.dtype, ": weights ",
+  line("memory", absl::StrCat(FormatBytes(memory.total()), " in ", options.dtype, ": weights ",
                               FormatBytes(memory.weights), ", step ", FormatBytes(memory.activations),
-                              ", K/V ", FormatBytes(memory.kv_per_token * result.cached_tokens), ", process ",
+                              ", K/V ", FormatBytes(memory.kv()), ", prompts ", FormatBytes(memory.traces), ", process ",
                               FormatBytes(memory.fixed)));
   line("", terminal.out.style.Paint(
                Tone::kDim, absl::StrCat("for ", options.sequences, " sequences of ", options.prompt_tokens,
@@ -145,10 +144,11 @@ void WriteJson(const Terminal& terminal, const Inspection& result, const Inspect
   json["memory"] = {{"dtype", options.dtype},
                     {"weights", result.memory.weights},
                     {"activations", result.memory.activations},
+                    {"traces", result.memory.traces},
                     {"kv_per_token", result.memory.kv_per_token},
                     {"fixed", result.memory.fixed},
-                    {"cached_tokens", result.cached_tokens},
-                    {"total", result.total_memory}};
+                    {"cached_tokens", result.memory.cached_tokens},
+                    {"total", result.memory.total()}};
   terminal.out.Write(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 

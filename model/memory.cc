@@ -18,19 +18,29 @@ absl::string_view DtypeName(Dtype dtype) { return dtype == Dtype::kF32 ? "f32" :
 
 int64_t DtypeBytes(Dtype dtype) { return dtype == Dtype::kF32 ? 4 : 2; }
 
-MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, int64_t tokens_per_step) {
-  constexpr int64_t kProcess = 200 << 20;  // libtorch's libraries and tables, measured at 165 MB
+MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const EngineShape& shape) {
+  // libtorch's libraries and the tables of a tokenizer, measured on Debian 12.
+  constexpr int64_t kProcess = 160 << 20;
+  // Prompts that are traced at once while a sweep runs: those of the questions in work.
+  constexpr int64_t kTracedPrompts = 8;
+  constexpr int64_t kBlock = 16;  // cached positions are taken in blocks
   const int64_t bytes = DtypeBytes(dtype);
+  const int64_t hidden = config.hidden;
   const int64_t q = static_cast<int64_t>(config.heads) * config.head_dim;
   const int64_t kv = static_cast<int64_t>(config.kv_heads) * config.head_dim;
+  const int64_t rows = std::max(shape.tokens_per_step, shape.sequences);
   MemoryEstimate estimate;
   estimate.weights = config.ParameterCount() * bytes;
   estimate.kv_per_token = 2 * config.layers * kv * bytes;
-  // Alive at once: the residual stream and its norm, and the larger of attention (q, k, v, output)
-  // and the MLP (gate, up, their product); then the logits, in f32.
-  const int64_t widest = std::max<int64_t>(2 * q + 2 * kv, 3 * static_cast<int64_t>(config.intermediate));
-  estimate.activations = tokens_per_step * ((2 * static_cast<int64_t>(config.hidden) + widest) * bytes +
-                                            static_cast<int64_t>(config.vocab) * 4);
+  estimate.cached_tokens =
+      shape.sequences * ((shape.prompt_tokens + shape.new_tokens + kBlock - 1) / kBlock * kBlock);
+  // The residual stream, what is added to it, q, k, v, gate and up in f32; what products read in the dtype.
+  const int64_t in_f32 = 2 * hidden + q + 2 * kv + 2 * static_cast<int64_t>(config.intermediate);
+  const int64_t in_dtype = hidden + q + config.intermediate;
+  estimate.activations = rows * (in_f32 * 4 + in_dtype * bytes) +
+                         shape.sequences * (hidden * bytes + static_cast<int64_t>(config.vocab) * 4);
+  const int64_t traced = std::min(kMaxTracedTokens, kTracedPrompts * shape.prompt_tokens);
+  estimate.traces = traced * (config.layers - 1) * hidden * 4;
   estimate.fixed = kProcess;
   return estimate;
 }

@@ -15,16 +15,30 @@ absl::StatusOr<Dtype> ParseDtype(absl::string_view name);  // "f32", "bf16"
 absl::string_view DtypeName(Dtype dtype);
 int64_t DtypeBytes(Dtype dtype);
 
-struct MemoryEstimate {
-  int64_t weights = 0;       // bytes
-  int64_t kv_per_token = 0;  // bytes one cached position of one sequence takes
-  int64_t activations = 0;   // bytes of one step of `tokens_per_step` tokens, logits included
-  int64_t fixed = 0;         // bytes of the process itself (libraries, tables)
-  int64_t Total(int64_t cached_tokens) const {
-    return weights + activations + fixed + kv_per_token * cached_tokens;
-  }
+// What an engine is loaded for. The defaults are a worker's.
+struct EngineShape {
+  int64_t sequences = 64;         // running at once
+  int64_t tokens_per_step = 512;  // computed in a step at most
+  int64_t prompt_tokens = 256;    // of a sequence,
+  int64_t new_tokens = 256;       // and what it generates
 };
-MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, int64_t tokens_per_step);
+
+// Bytes, of an engine on the CPU at its peak.
+struct MemoryEstimate {
+  int64_t weights = 0;
+  int64_t kv_per_token = 0;   // one cached position of one sequence
+  int64_t cached_tokens = 0;  // positions of all running sequences at their ends
+  int64_t activations = 0;    // buffers of a step, logits included
+  int64_t traces = 0;         // prompts' residual streams, kept for other arms of the question
+  int64_t fixed = 0;          // the process itself: libraries, tables
+  int64_t kv() const { return kv_per_token * cached_tokens; }
+  int64_t total() const { return weights + kv() + activations + traces + fixed; }
+};
+MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const EngineShape& shape);
+
+// Tokens whose residual stream an engine keeps at most for a question's other arms (of prompts that are
+// together longer, the ones used last).
+inline constexpr int64_t kMaxTracedTokens = 4096;
 
 }  // namespace sprint
 

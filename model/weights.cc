@@ -116,6 +116,10 @@ WeightIndex::WeightIndex(std::vector<TensorInfo> tensors,
   for (size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
 }
 
+void WeightIndex::DropPages() const {
+  for (const auto& file : files_) file->DropPages();
+}
+
 const TensorInfo* WeightIndex::Find(absl::string_view name) const {
   const auto it = by_name_.find(name);
   return it == by_name_.end() ? nullptr : &tensors_[it->second];

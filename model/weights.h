@@ -47,6 +47,8 @@ class WeightIndex {
       std::vector<std::shared_ptr<const MappedFile>> shards);
 
   const TensorInfo* Find(absl::string_view name) const;
+  // As MappedFile::DropPages, of all files.
+  void DropPages() const;
   // Sorted by name.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
 

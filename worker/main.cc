@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "model/memory.h"
+#include "worker/engine/shared_weights.h"
 #include "worker/engine/torch_engine.h"
 #include "worker/worker_program.h"
 
@@ -24,6 +25,11 @@ class TorchLoader : public ModelLoader {
     options.threads = flags_.threads;
     options.max_sequences = flags_.max_sequences;
     options.memory_bytes = flags_.memory_bytes;
+    options.prefix_reuse = flags_.prefix_reuse;
+    options.layer_resume = flags_.layer_resume;
+    options.max_draft = flags_.max_draft;
+    options.shared_folder = SharedFolder();
+    options.shared_key = run.weights_hash.Hex();
     LoadedModel loaded;
     SPRINT_ASSIGN_OR_RETURN(loaded.engine, LoadTorchEngine(model, options));
     loaded.decode = [tokenizer = model->tokenizer](const std::vector<int32_t>& tokens) {
@@ -33,6 +39,11 @@ class TorchLoader : public ModelLoader {
   }
 
  private:
+  std::string SharedFolder() const {
+    if (flags_.shared_weights == "none") return "";
+    return flags_.shared_weights.empty() ? DefaultSharedFolder() : flags_.shared_weights;
+  }
+
   const WorkerFlags flags_;
 };
 

@@ -25,6 +25,11 @@ struct WorkerFlags {
   int threads = 0;
   int max_sequences = 64;
   int64_t memory_bytes = 0;
+  // Savings that change no result; each can be switched off.
+  bool prefix_reuse = true;
+  bool layer_resume = true;
+  int max_draft = 16;
+  std::string shared_weights;  // a folder; empty: the default one; "none": not shared
   std::vector<std::string> models;
   std::string log_file;
   std::string log_level = "info";

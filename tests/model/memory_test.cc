@@ -13,16 +13,23 @@ TEST(Memory, CountsParametersAsTheTensorsDo) {
   for (const TensorToWrite& tensor : testing::TinyTensors())
     bytes += static_cast<int64_t>(tensor.data.size());
   EXPECT_EQ(config.ParameterCount() * 4, bytes);
-  EXPECT_EQ(EstimateMemory(config, Dtype::kF32, 1).weights, bytes);
-  EXPECT_EQ(EstimateMemory(config, Dtype::kBF16, 1).weights * 2, bytes);
+  EXPECT_EQ(EstimateMemory(config, Dtype::kF32, {}).weights, bytes);
+  EXPECT_EQ(EstimateMemory(config, Dtype::kBF16, {}).weights * 2, bytes);
 }
 
 TEST(Memory, GrowsWithCachedTokensByTheKeysAndValues) {
   ASSERT_OK_AND_ASSIGN(const ModelConfig config, ParseHfConfig(testing::TinyConfig()));
-  const MemoryEstimate estimate = EstimateMemory(config, Dtype::kF32, 16);
+  EngineShape shape;
+  shape.sequences = 4;
+  shape.prompt_tokens = 20;
+  shape.new_tokens = 12;
+  const MemoryEstimate estimate = EstimateMemory(config, Dtype::kF32, shape);
   EXPECT_EQ(estimate.kv_per_token, 2 * 2 * 4 * 4);  // K and V, layers, K/V width, bytes
-  EXPECT_EQ(estimate.Total(100) - estimate.Total(0), 100 * estimate.kv_per_token);
-  EXPECT_GE(estimate.activations, 16 * 300 * 4);
+  EXPECT_EQ(estimate.cached_tokens, 4 * 32);
+  shape.new_tokens = 13;  // one position more takes another block
+  const MemoryEstimate longer = EstimateMemory(config, Dtype::kF32, shape);
+  EXPECT_EQ(longer.cached_tokens, 4 * 48);
+  EXPECT_EQ(longer.total() - estimate.total(), 4 * 16 * estimate.kv_per_token);
 }
 
 TEST(Memory, ReadsDtypeNames) {

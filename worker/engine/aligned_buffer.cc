@@ -27,6 +27,24 @@ absl::StatusOr<AlignedBuffer> AlignedBuffer::Create(int64_t bytes) {
   return buffer;
 }
 
+absl::StatusOr<AlignedBuffer> AlignedBuffer::Map(int fd, int64_t offset, int64_t bytes, bool writable) {
+  const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* data = mmap(nullptr, static_cast<size_t>(bytes), access, MAP_SHARED, fd, offset);
+  if (data == MAP_FAILED) {
+    return Error(absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
+                 absl::StrCat("the operating system would not map ", bytes >> 20, " MiB of weights"));
+  }
+  if (bytes >= kHugePage) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+  AlignedBuffer buffer;
+  buffer.data_ = data;
+  buffer.bytes_ = bytes;
+  return buffer;
+}
+
+void AlignedBuffer::Protect() {
+  if (data_ != nullptr) mprotect(data_, static_cast<size_t>(bytes_), PROT_READ);
+}
+
 AlignedBuffer::~AlignedBuffer() { Release(); }
 
 AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept

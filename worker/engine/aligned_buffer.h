@@ -1,5 +1,5 @@
 // Memory for weights, K/V and activations: page-aligned, zeroed, and committed by the operating
-// system only as it is touched, so that a pool may be sized for the worst case.
+// system only as it is touched, so that a pool may be sized for the worst case. Or a part of a file.
 #ifndef SPRINT_WORKER_ENGINE_ALIGNED_BUFFER_H_
 #define SPRINT_WORKER_ENGINE_ALIGNED_BUFFER_H_
 
@@ -16,6 +16,10 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   // RESOURCE_EXHAUSTED (kOutOfMemory) naming the size. `bytes` of 0 gives an empty buffer.
   static absl::StatusOr<AlignedBuffer> Create(int64_t bytes);
+  // [offset, offset + bytes) of an open file, shared with all who map it. `offset` is a page's.
+  static absl::StatusOr<AlignedBuffer> Map(int fd, int64_t offset, int64_t bytes, bool writable);
+  // Makes it read-only: a write ends the process.
+  void Protect();
   ~AlignedBuffer();
   AlignedBuffer(AlignedBuffer&& other) noexcept;
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept;

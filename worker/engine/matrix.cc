@@ -30,8 +30,7 @@ absl::StatusOr<Matrix> NewMatrix(int64_t rows, int64_t cols, Dtype dtype) {
   matrix.rows = rows;
   matrix.cols = cols;
   matrix.dtype = dtype;
-  SPRINT_ASSIGN_OR_RETURN(matrix.data,
-                          AlignedBuffer::Create(matrix.panels() * matrix.panel() * DtypeBytes(dtype)));
+  SPRINT_ASSIGN_OR_RETURN(matrix.data, AlignedBuffer::Create(matrix.bytes()));
   return matrix;
 }
 

@@ -25,6 +25,7 @@ struct Matrix {
   AlignedBuffer data;
 
   int64_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
+  int64_t bytes() const { return panels() * panel() * DtypeBytes(dtype); }
   // Elements of a panel.
   int64_t panel() const { return (dtype == Dtype::kF32 ? cols : (cols + 1) / 2 * 2) * kPanelRows; }
   // Where element (row, col) is, in elements.

@@ -4,17 +4,34 @@
 
 namespace sprint {
 
-std::vector<Hash256> PrefixKeys(const Arm& arm, absl::Span<const int32_t> tokens) {
+std::vector<Hash256> BeginningKeys(absl::Span<const int32_t> tokens) {
   std::vector<Hash256> keys;
-  Hash256 before = arm.ContentHash();
+  Hash256 before;
   for (size_t end = kBlockTokens; end <= tokens.size(); end += kBlockTokens) {
-    before = Hasher("prefix/1")
+    before = Hasher("beginning/1")
                  .Add("before", before)
                  .AddInts("tokens", tokens.subspan(end - kBlockTokens, kBlockTokens))
                  .Finish();
     keys.push_back(before);
   }
   return keys;
+}
+
+Hash256 PrefixKey(const Arm& arm, const Hash256& beginning) {
+  return Hasher("prefix/1").Add("arm", arm.ContentHash()).Add("beginning", beginning).Finish();
+}
+
+void CommonBeginnings::Note(const Hash256& prompt, absl::Span<const Hash256> beginnings) {
+  if (entries_.size() + beginnings.size() > kMost) entries_.clear();
+  for (const Hash256& beginning : beginnings) {
+    const auto [entry, added] = entries_.try_emplace(beginning, Entry{prompt, false});
+    if (!added && entry->second.prompt != prompt) entry->second.common = true;
+  }
+}
+
+bool CommonBeginnings::Common(const Hash256& beginning) const {
+  const auto found = entries_.find(beginning);
+  return found != entries_.end() && found->second.common;
 }
 
 int32_t PrefixCache::Acquire(const Hash256& key) {

@@ -19,8 +19,29 @@
 
 namespace sprint {
 
-// The keys of the full blocks of `tokens`, in order.
-std::vector<Hash256> PrefixKeys(const Arm& arm, absl::Span<const int32_t> tokens);
+// Of each full block of `tokens`, in order: what stands for all tokens up to its end,
+std::vector<Hash256> BeginningKeys(absl::Span<const int32_t> tokens);
+// and for them under an arm.
+Hash256 PrefixKey(const Arm& arm, const Hash256& beginning);
+
+// Which beginnings several prompts have: those are worth keeping after their sequences ended. Most of a
+// sweep's prompts share little with each other, and blocks kept for nothing would fill the memory.
+// Not thread-safe.
+class CommonBeginnings {
+ public:
+  // Notes a prompt with its beginnings' keys.
+  void Note(const Hash256& prompt, absl::Span<const Hash256> beginnings);
+  // Whether two prompts that were noted are different and begin so. Prompts noted long ago are forgotten.
+  bool Common(const Hash256& beginning) const;
+
+ private:
+  static constexpr size_t kMost = size_t{1} << 18;
+  struct Entry {
+    Hash256 prompt;  // the first
+    bool common = false;
+  };
+  absl::flat_hash_map<Hash256, Entry> entries_;
+};
 
 class PrefixCache {
  public:

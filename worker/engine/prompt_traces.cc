@@ -55,6 +55,13 @@ bool PromptTraces::EvictOne(int64_t now) {
   return true;
 }
 
+void PromptTraces::DropBefore(int64_t plan) {
+  for (auto trace = traces_.begin(); trace != traces_.end();) {
+    const auto old = trace++;
+    if (old->complete && old->used_in < plan) Drop(old);
+  }
+}
+
 void PromptTraces::Drop(std::list<PromptTrace>::iterator trace) {
   for (const int32_t block : trace->blocks) pool_->Unref(block);
   bytes_ -= BytesOf(*trace);

@@ -55,6 +55,8 @@ class PromptTraces {
   void Abandon(SequenceId leader);
   // Drops the complete trace that was used longest ago, unless plan `now` uses it; false without one.
   bool EvictOne(int64_t now);
+  // Drops the complete traces that no plan from `plan` on has used.
+  void DropBefore(int64_t plan);
   int64_t bytes() const { return bytes_; }
   int64_t width() const { return width_; }
 

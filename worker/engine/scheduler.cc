@@ -10,6 +10,9 @@
 
 namespace sprint {
 namespace {
+// What is kept of prompts that begin alike: so many tokens at most, and a quarter of all.
+constexpr int64_t kMaxKeptTokens = 16384;
+
 int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / kBlockTokens; }
 }  // namespace
 
@@ -17,7 +20,7 @@ Scheduler::Scheduler(const ModelConfig& config, const SchedulerOptions& options)
     : config_(config),
       options_(options),
       pool_(options.kv_blocks),
-      prefixes_(&pool_, options.kv_blocks / 4),
+      prefixes_(&pool_, std::min(options.kv_blocks / 4, kMaxKeptTokens / kBlockTokens)),
       traces_(config.hidden, options.trace_bytes, &pool_) {}
 
 int64_t Scheduler::WorstCaseBlocks(const SequenceRequest& request) const {
@@ -83,7 +86,7 @@ absl::Status Scheduler::Submit(SequenceRequest request) {
   sequence.result.hidden.assign(sequence.request.hidden_after.size(),
                                 std::vector<float>(static_cast<size_t>(config_.hidden)));
   sequence.prompt = Hasher("prompt/1").AddInts("tokens", sequence.request.prompt).Finish();
-  if (options_.prefix_reuse) sequence.keys = PrefixKeys(sequence.request.arm, sequence.request.prompt);
+  if (options_.prefix_reuse) NotePrefix(sequence);
   sequence.stop.emplace(&sequence.request.decoding, &options_.token_bytes);
   by_id_[sequence.request.id] = std::prev(sequences_.end());
   return absl::OkStatus();
@@ -93,6 +96,10 @@ void Scheduler::Cancel(SequenceId id) {
   const auto it = by_id_.find(id);
   if (it == by_id_.end()) return;
   Free(*it->second);
+  if (const std::vector<Hash256>& keys = it->second->keys; !keys.empty()) {
+    const auto alike = alike_.find(keys.back());
+    if (--alike->second == 0) alike_.erase(alike);
+  }
   sequences_.erase(it->second);
   by_id_.erase(it);
 }

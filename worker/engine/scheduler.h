@@ -114,7 +114,11 @@ class Scheduler : private RowSampler {
   bool TakeTokens(Sequence& sequence, size_t row, const std::vector<int32_t>& next,
                   const std::vector<float>& logprobs);
   void AddRows(Sequence& sequence);
+  void NotePrefix(Sequence& sequence);
   void KeepPrefix(Sequence& sequence);
+  // Whether block `i` of the prompt is worth sharing: other prompts begin so, or another sequence has
+  // the prompt and the arm too.
+  bool Shared(const Sequence& sequence, size_t i) const;
   // Appends a token; true when the sequence ended with it.
   bool Append(Sequence& sequence, int32_t token, float logprob);
   void Free(Sequence& sequence);
@@ -127,6 +131,8 @@ class Scheduler : private RowSampler {
   const SchedulerOptions options_;
   BlockPool pool_;
   PrefixCache prefixes_;
+  CommonBeginnings beginnings_;
+  absl::flat_hash_map<Hash256, int32_t> alike_;  // by the last key: sequences of one prompt and arm
   PromptTraces traces_;
   DraftBook drafts_;
   std::list<Sequence> sequences_;  // in the order of submission
@@ -146,7 +152,7 @@ class Scheduler : private RowSampler {
   int64_t drafted_ = 0;
   int64_t accepted_ = 0;
   int64_t plan_ = 0;                          // counts Plan()
-  absl::flat_hash_set<Hash256> in_progress_;  // keys of the blocks that the current step fills
+  absl::flat_hash_set<Hash256> in_progress_;  // keys of the shared blocks that the current step fills
 };
 
 }  // namespace sprint

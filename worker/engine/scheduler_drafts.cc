@@ -12,17 +12,25 @@ void Scheduler::ChooseDrafts() {
     double chance;  // that the token and all before it are right
   };
   std::vector<Candidate> candidates;
+  absl::flat_hash_map<Hash256, std::vector<const Sequence*>> by_prompt;
+  for (const Sequence& sequence : sequences_) {
+    if (!sequence.result.tokens.empty()) by_prompt[sequence.prompt].push_back(&sequence);
+  }
   int64_t rows = 0;
   int64_t running = 0;
   for (Sequence& sequence : sequences_) {
     rows += sequence.planned;
     if (sequence.planned == 0 || !sequence.decodes()) continue;
     ++running;
-    sequence.draft = drafts_.Propose(sequence.prompt, sequence.result.tokens, options_.max_draft);
+    DraftQuery query{sequence.prompt, sequence.request.prompt, sequence.result.tokens, {}};
+    for (const Sequence* other : by_prompt[sequence.prompt]) {
+      if (other != &sequence) query.others.push_back(other->result.tokens);
+    }
+    sequence.draft = drafts_.Propose(query, options_.max_draft);
     FitDraft(sequence);
     double chance = 1;
     for (size_t i = 0; i < sequence.draft.tokens.size(); ++i) {
-      chance *= drafts_.Chance(sequence.draft.match + static_cast<int64_t>(i));
+      chance *= drafts_.Chance(sequence.draft.source, sequence.draft.match + static_cast<int64_t>(i));
       candidates.push_back({&sequence, chance});
     }
   }
@@ -71,7 +79,7 @@ bool Scheduler::TakeTokens(Sequence& sequence, size_t row, const std::vector<int
     if (Append(sequence, next[row + i], logprobs[row + i])) return true;
     if (i == draft.tokens.size()) return false;
     const bool right = next[row + i] == draft.tokens[i];
-    drafts_.Observe(draft.match + static_cast<int64_t>(i), right);
+    drafts_.Observe(draft.source, draft.match + static_cast<int64_t>(i), right);
     if (!right) return false;
     // The draft's row had the right token at the right place: its K/V stays, what it gave is next.
     ++sequence.computed;

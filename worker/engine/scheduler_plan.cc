@@ -6,6 +6,9 @@
 
 namespace sprint {
 namespace {
+// A question's arms come one behind the other: a trace that no step has read for so long is done with.
+constexpr int64_t kIdlePlans = 64;
+
 int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / kBlockTokens; }
 }  // namespace
 
@@ -34,8 +37,9 @@ void Scheduler::ChooseRows() {
     room -= rows;
     const auto end =
         std::min(sequence.keys.size(), static_cast<size_t>((sequence.computed + rows) / kBlockTokens));
-    for (auto i = static_cast<size_t>(sequence.computed / kBlockTokens); i < end; ++i)
-      in_progress_.insert(sequence.keys[i]);
+    for (auto i = static_cast<size_t>(sequence.computed / kBlockTokens); i < end; ++i) {
+      if (Shared(sequence, i)) in_progress_.insert(sequence.keys[i]);
+    }
   }
 }
 
@@ -79,9 +83,24 @@ bool Scheduler::TakePrefix(Sequence& sequence) {
   return false;
 }
 
+void Scheduler::NotePrefix(Sequence& sequence) {
+  sequence.beginnings = BeginningKeys(sequence.request.prompt);
+  for (const Hash256& beginning : sequence.beginnings)
+    sequence.keys.push_back(PrefixKey(sequence.request.arm, beginning));
+  beginnings_.Note(sequence.prompt, sequence.beginnings);
+  if (!sequence.keys.empty()) ++alike_[sequence.keys.back()];
+}
+
+bool Scheduler::Shared(const Sequence& sequence, size_t i) const {
+  if (beginnings_.Common(sequence.beginnings[i])) return true;
+  const auto alike = alike_.find(sequence.keys.back());
+  return alike != alike_.end() && alike->second > 1;
+}
+
 void Scheduler::KeepPrefix(Sequence& sequence) {
   for (; sequence.kept < sequence.keys.size() &&
-         sequence.computed >= static_cast<int64_t>(sequence.kept + 1) * kBlockTokens;
+         sequence.computed >= static_cast<int64_t>(sequence.kept + 1) * kBlockTokens &&
+         Shared(sequence, sequence.kept);
        ++sequence.kept) {
     prefixes_.Insert(sequence.keys[sequence.kept], sequence.blocks[sequence.kept]);
   }
@@ -207,6 +226,7 @@ const StepBatch& Scheduler::Plan() {
   owners_.clear();
   in_progress_.clear();
   ++plan_;
+  traces_.DropBefore(plan_ - kIdlePlans);
   Admit();
   ChooseRows();
   if (options_.max_draft > 0 && options_.step_cost.known()) ChooseDrafts();

@@ -20,8 +20,10 @@ struct Sequence {
   SamplingKey key;
   std::optional<StopRule> stop;
 
-  Hash256 prompt;             // over the prompt's tokens
-  std::vector<Hash256> keys;  // of the prompt's full blocks (prefix_cache.h)
+  Hash256 prompt;  // over the prompt's tokens
+  // Of the prompt's full blocks (prefix_cache.h): without the arm, and with it.
+  std::vector<Hash256> beginnings;
+  std::vector<Hash256> keys;
 
   bool running = false;  // admitted: it may hold blocks
   bool started = false;  // rows of it were computed since it was admitted

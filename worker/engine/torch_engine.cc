@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "worker/engine/attention.h"
 #include "worker/engine/device.h"
@@ -158,13 +159,13 @@ absl::Status TorchEngine::SelfTest() {
 // What prompts' residual streams may take (prompt_traces.h): room for so many tokens of them, and an
 // eighth of what the weights leave at most.
 int64_t TraceBytes(const ModelConfig& config, int64_t left) {
-  constexpr int64_t kTracedTokens = 4096;
   const int64_t token = int64_t{config.layers - 1} * config.hidden * static_cast<int64_t>(sizeof(float));
-  return std::clamp<int64_t>(left / 8, 0, kTracedTokens * token);
+  return std::clamp<int64_t>(left / 8, 0, kMaxTracedTokens * token);
 }
 
-// Times steps of up to 128 rows, the shorter of two tries each; the blocks' contents are overwritten.
+// Times steps of up to 128 rows, the shortest of some tries each; the blocks' contents are overwritten.
 absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions& options) {
+  constexpr int kTries = 4;
   std::vector<std::pair<int64_t, double>> points;
   const Arm baseline;
   std::vector<int32_t> blocks;
@@ -184,7 +185,7 @@ absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions&
     }
     batch.sequences.push_back(sequence);
     double best = std::numeric_limits<double>::infinity();
-    for (int attempt = 0; attempt < 2; ++attempt) {
+    for (int attempt = 0; attempt < kTries; ++attempt) {
       StepOutput output;
       const auto start = std::chrono::steady_clock::now();
       SPRINT_RETURN_IF_ERROR(runner.Run(batch, &output));
@@ -221,6 +222,24 @@ absl::Status CheckOptions(const TorchEngineOptions& options) {
   return absl::OkStatus();
 }
 
+// Shared where it is wanted and can be; a folder that will not do costs memory, and no run.
+absl::StatusOr<LoadedWeights> LoadSharedOrOwn(const ModelFiles& model, const TorchEngineOptions& options,
+                                              bool own_kernels, int threads) {
+  if (!own_kernels || options.shared_folder.empty() || options.shared_key.empty())
+    return LoadWeights(model, options.dtype, threads);
+  const std::string key = absl::StrCat(options.shared_key, "-", DtypeName(options.dtype), "-", kPanelRows);
+  absl::StatusOr<std::unique_ptr<SharedWeights>> shared = SharedWeights::Open(options.shared_folder, key);
+  absl::Status status = shared.status();
+  if (status.ok()) {
+    absl::StatusOr<LoadedWeights> weights =
+        LoadWeights(model, options.dtype, threads, std::shared_ptr<SharedWeights>(*std::move(shared)));
+    if (weights.ok() || ReasonOf(weights.status()) == Reason::kModelDamaged) return weights;
+    status = weights.status();
+  }
+  SPRINT_LOG(kWarning) << "weights are not shared with other workers: " << status.message();
+  return LoadWeights(model, options.dtype, threads);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const ModelFiles> model,
@@ -235,8 +254,10 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
   RunnerOptions runner_options;
   runner_options.threads = options.threads > 0 ? options.threads : UsableCpus();
   runner_options.max_rows = std::max(options.max_tokens_per_step, options.max_sequences);
-  runner_options.max_logit_rows = options.max_sequences;
-  const MemoryEstimate estimate = EstimateMemory(config, options.dtype, runner_options.max_logit_rows);
+  // Drafts add rows to few sequences: a narrower head would read its weights again for each.
+  constexpr int kLeastLogitRows = 32;
+  runner_options.max_logit_rows = std::max(options.max_sequences, kLeastLogitRows);
+  const MemoryEstimate estimate = EstimateMemory(config, options.dtype, EngineShape());
   if (limit > 0 && estimate.weights > limit) {
     return Error(
         absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
@@ -244,7 +265,8 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
                      DtypeName(options.dtype), ", the engine may use ", Mib(limit),
                      "; raise the memory limit", options.dtype == Dtype::kF32 ? " or choose bf16" : ""));
   }
-  SPRINT_ASSIGN_OR_RETURN(LoadedWeights weights, LoadWeights(*model, options.dtype, runner_options.threads));
+  SPRINT_ASSIGN_OR_RETURN(LoadedWeights weights,
+                          LoadSharedOrOwn(*model, options, device.own_kernels, runner_options.threads));
   const int64_t weight_bytes = weights.bytes();
   std::unique_ptr<Runner> runner;
   if (device.own_kernels) {

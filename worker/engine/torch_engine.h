@@ -23,6 +23,10 @@ struct TorchEngineOptions {
   int max_tokens_per_step = 512;  // prompt chunks fill a step up to this
   int64_t memory_bytes = 0;       // for weights, K/V and activations; 0: from the machine
   bool self_test = true;          // the mask's start-up test
+  // Workers of one machine share their weights: the folder where they lie (shared_weights.h), and what is
+  // the same for the same model, such as its fingerprint. Empty: the process has its own. Not on CUDA.
+  std::string shared_folder;
+  std::string shared_key;
   // Savings that change no bit of any result (scheduler.h says what each does).
   bool prefix_reuse = true;
   bool layer_resume = true;  // where the device's runner can

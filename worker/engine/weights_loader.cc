@@ -37,10 +37,22 @@ int64_t SourceRow(int64_t row, int64_t head_dim, bool interleaved) {
 
 class Loader {
  public:
-  Loader(const ModelFiles& model, Dtype dtype, int threads) : model_(model), dtype_(dtype), pool_(threads) {}
+  Loader(const ModelFiles& model, Dtype dtype, int threads, SharedWeights* shared)
+      : model_(model), dtype_(dtype), pool_(threads), shared_(shared) {}
+
+  absl::StatusOr<Matrix> New(int64_t rows, int64_t cols) {
+    if (shared_ == nullptr) return NewMatrix(rows, cols, dtype_);
+    Matrix matrix;
+    matrix.rows = rows;
+    matrix.cols = cols;
+    matrix.dtype = dtype_;
+    SPRINT_ASSIGN_OR_RETURN(matrix.data, shared_->Take(matrix.bytes()));
+    return matrix;
+  }
 
   // Decodes `tensor` into rows [first_row, …) of `out`.
   absl::Status Into(const TensorInfo& tensor, int64_t first_row, bool interleaved, Matrix& out) {
+    if (shared_ != nullptr && shared_->filled()) return absl::OkStatus();
     const int64_t rows = tensor.shape[0];
     std::atomic<bool> finite{true};
     pool_.For(rows, kPanelRows, [&](int64_t begin, int64_t end, int) {
@@ -58,7 +70,7 @@ class Loader {
   }
 
   absl::StatusOr<Matrix> Load(const TensorInfo& tensor) {
-    SPRINT_ASSIGN_OR_RETURN(Matrix out, NewMatrix(tensor.shape[0], tensor.shape[1], dtype_));
+    SPRINT_ASSIGN_OR_RETURN(Matrix out, New(tensor.shape[0], tensor.shape[1]));
     SPRINT_RETURN_IF_ERROR(Into(tensor, 0, false, out));
     return out;
   }
@@ -86,7 +98,7 @@ class Loader {
     SPRINT_ASSIGN_OR_RETURN(out.q_norm, Vector(in.q_norm));
     SPRINT_ASSIGN_OR_RETURN(out.k_norm, Vector(in.k_norm));
     SPRINT_ASSIGN_OR_RETURN(out.o_bias, Vector(in.o_bias));
-    SPRINT_ASSIGN_OR_RETURN(out.qkv, NewMatrix(q + 2 * kv, config.hidden, dtype_));
+    SPRINT_ASSIGN_OR_RETURN(out.qkv, New(q + 2 * kv, config.hidden));
     SPRINT_RETURN_IF_ERROR(Into(*in.q, 0, in.interleaved_qk, out.qkv));
     SPRINT_RETURN_IF_ERROR(Into(*in.k, q, in.interleaved_qk, out.qkv));
     SPRINT_RETURN_IF_ERROR(Into(*in.v, q + kv, false, out.qkv));
@@ -101,7 +113,7 @@ class Loader {
     }
     SPRINT_ASSIGN_OR_RETURN(out.o, Load(*in.o));
     SPRINT_ASSIGN_OR_RETURN(out.gate_up,
-                            NewMatrix(2 * static_cast<int64_t>(config.intermediate), config.hidden, dtype_));
+                            New(2 * static_cast<int64_t>(config.intermediate), config.hidden));
     SPRINT_RETURN_IF_ERROR(Into(*in.gate, 0, false, out.gate_up));
     SPRINT_RETURN_IF_ERROR(Into(*in.up, config.intermediate, false, out.gate_up));
     SPRINT_ASSIGN_OR_RETURN(out.down, Load(*in.down));
@@ -112,6 +124,7 @@ class Loader {
   const ModelFiles& model_;
   Dtype dtype_;
   ThreadPool pool_;
+  SharedWeights* const shared_;  // null: none
 };
 
 }  // namespace
@@ -125,9 +138,11 @@ int64_t LoadedWeights::bytes() const {
   return total;
 }
 
-absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads) {
-  Loader loader(model, dtype, threads);
+absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads,
+                                          std::shared_ptr<SharedWeights> shared) {
+  Loader loader(model, dtype, threads, shared.get());
   LoadedWeights out;
+  out.shared = std::move(shared);
   SPRINT_ASSIGN_OR_RETURN(out.embedding, loader.Load(*model.tensors.embedding));
   SPRINT_ASSIGN_OR_RETURN(out.final_norm, loader.Vector(model.tensors.final_norm));
   if (model.tensors.lm_head != nullptr && model.tensors.lm_head != model.tensors.embedding) {
@@ -136,7 +151,16 @@ absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, 
   for (const LayerTensors& layer : model.tensors.layers) {
     SPRINT_ASSIGN_OR_RETURN(LayerWeights loaded, loader.Layer(layer));
     out.layers.push_back(std::move(loaded));
+    model.weights->DropPages();
   }
+  if (out.shared == nullptr) return out;
+  for (LayerWeights& layer : out.layers) {
+    for (Matrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) matrix->data.Protect();
+  }
+  out.embedding.data.Protect();
+  if (out.lm_head) out.lm_head->data.Protect();
+  SPRINT_RETURN_IF_ERROR(out.shared->Publish());
+  SPRINT_RETURN_IF_ERROR(out.shared->CheckSize());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #define SPRINT_WORKER_ENGINE_WEIGHTS_LOADER_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "model/memory.h"
 #include "model/model_files.h"
 #include "worker/engine/matrix.h"
+#include "worker/engine/shared_weights.h"
 
 namespace sprint {
 
@@ -29,6 +31,7 @@ struct LayerWeights {
 
 // Immutable once the engine is loaded, but for the self-test's copies.
 struct LoadedWeights {
+  std::shared_ptr<SharedWeights> shared;  // where the matrices lie; null: in this process's own memory
   Matrix embedding;  // [vocab, hidden]
   std::vector<LayerWeights> layers;
   std::vector<float> final_norm;
@@ -40,8 +43,10 @@ struct LoadedWeights {
 // Decodes `model`'s tensors on `threads` threads. Quantised blocks are dequantised in f32; bf16 is
 // rounded to nearest even; GGUF's interleaved q and k are put into the half-split order.
 // FAILED_PRECONDITION (kModelDamaged) naming a tensor that holds a NaN or infinity.
-// RESOURCE_EXHAUSTED (kOutOfMemory).
-absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads);
+// RESOURCE_EXHAUSTED (kOutOfMemory). With `shared` the matrices lie there: decoded into it when it is new, as
+// they are when it is filled. Its errors are SharedWeights'.
+absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads,
+                                          std::shared_ptr<SharedWeights> shared = nullptr);
 
 }  // namespace sprint
 
