@@ -180,6 +180,14 @@ absl::Status ModelBench::Sweep(Dtype dtype) {
                generations, static_cast<double>(ours.prompt_tokens) / generations,
                static_cast<double>(ours.generated) / generations,
                static_cast<double>(ours.generated) / ours.seconds);
+  const StepStats& stats = engine->stats();
+  std::fprintf(
+      stderr,
+      "  of the steps' %.1f s: products %.1f %%, attention %.1f %%, the rest %.1f %%; outside %.1f s\n",
+      stats.step_seconds, 100 * stats.gemm_seconds / stats.step_seconds,
+      100 * stats.attention_seconds / stats.step_seconds,
+      100 * (1 - (stats.gemm_seconds + stats.attention_seconds) / stats.step_seconds),
+      ours.seconds - stats.step_seconds);
   if (Wanted("ceiling-" + name)) {
     const double flops =
         (static_cast<double>(ours.prompt_tokens - ours.generations) * FlopsPerToken(model_->config, false) +

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "hwy/cache_control.h"
 #include "worker/engine/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -20,9 +21,21 @@ namespace HWY_NAMESPACE {
 constexpr int kQueries = 4;
 constexpr int kValueVectors = 2;
 
+// A line of the cache, in elements.
+template <typename T>
+constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+
+// Asks for n elements that are read soon. Blocks lie anywhere in memory, so that the processor cannot
+// guess the next one: without this, attention waits for memory most of its time.
+template <typename T>
+HWY_INLINE void PrefetchElements(const T* at, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLine<T>) hwy::Prefetch(at + i);
+}
+
 // Scores of N query vectors against one block: scores[j][t] = scale * sum over i of q[j][i] K[i][t].
+// `next` is a block of K or V that is read after it.
 template <int N, typename T>
-HWY_INLINE void ScoreBlock(int64_t dim, const float* const* q, const T* k, float scale,
+HWY_INLINE void ScoreBlock(int64_t dim, const float* const* q, const T* k, float scale, const T* next,
                            float* const* scores) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -32,6 +45,7 @@ HWY_INLINE void ScoreBlock(int64_t dim, const float* const* q, const T* k, float
     for (int64_t i = 0; i < dim; ++i) {
       const VecF ka = LoadF32(d, k + i * kBlockTokens + t);
       const VecF kb = LoadF32(d, k + i * kBlockTokens + t + lanes);
+      if (t == 0) PrefetchElements(next + i * kBlockTokens, kBlockTokens);
       for (int j = 0; j < N; ++j) {
         const VecF x = hn::Set(d, q[j][i]);
         a[j] = hn::MulAdd(x, ka, a[j]);
@@ -49,7 +63,7 @@ HWY_INLINE void ScoreBlock(int64_t dim, const float* const* q, const T* k, float
 // sums[j][i] += sum over t in [begin, end) of p[j][t] V[t][i], for W vectors of i from `i0` on.
 template <int N, int W, typename T>
 HWY_INLINE void AddValues(int64_t dim, int64_t i0, const float* const* p, const T* v, int64_t begin,
-                          int64_t end, float* const* sums) {
+                          int64_t end, const T* next, float* const* sums) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   VecF acc[N][W];
@@ -59,6 +73,7 @@ HWY_INLINE void AddValues(int64_t dim, int64_t i0, const float* const* p, const 
   for (int64_t t = begin; t < end; ++t) {
     VecF value[W];
     for (int w = 0; w < W; ++w) value[w] = LoadF32(d, v + t * dim + i0 + w * lanes);
+    PrefetchElements(next + t * dim + i0, W * lanes);
     for (int j = 0; j < N; ++j) {
       const VecF x = hn::Set(d, p[j][t]);
       for (int w = 0; w < W; ++w) acc[j][w] = hn::MulAdd(x, value[w], acc[j][w]);
@@ -93,6 +108,41 @@ HWY_INLINE float Exponentials(float* scores, int64_t start, int64_t n, int64_t l
   return 1.0f / hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
+// The parts that some queries of a tile read, in order: the keys of their blocks, then the values, then what
+// the next tile begins with.
+template <typename T>
+class Reads {
+ public:
+  Reads(const AttentionShape& shape, const AttentionTile<T>& tile, int64_t first_block, int64_t last_block)
+      : shape_(shape), tile_(tile), first_(first_block), blocks_(last_block + 1 - first_block) {}
+
+  const T* Keys(int64_t block) const { return At(tile_, tile_.k, block); }
+  const T* Values(int64_t block) const { return At(tile_, tile_.v, block); }
+  // What is read kAhead parts after the keys, or the values, of the block: far enough for memory to answer.
+  const T* AfterKeys(int64_t block) const { return Part(block - first_ + kAhead); }
+  const T* AfterValues(int64_t block) const { return Part(blocks_ + block - first_ + kAhead); }
+
+ private:
+  static constexpr int64_t kAhead = 2;
+  const T* At(const AttentionTile<T>& tile, const T* pool, int64_t block) const {
+    return pool + tile.blocks[block] * shape_.block() + tile.kv_head * shape_.head_block();
+  }
+  const T* Part(int64_t i) const {
+    if (i < blocks_) return Keys(first_ + i);
+    if (i < 2 * blocks_) return Values(first_ + i - blocks_);
+    if (tile_.next == nullptr) return tile_.v;
+    const AttentionTile<T>& next = *tile_.next;
+    const int64_t low = shape_.window > 0 ? std::max<int64_t>(0, next.first_position - shape_.window + 1) : 0;
+    const int64_t last = (next.first_position + next.rows - 1) / kBlockTokens;
+    return At(next, next.k, std::min(last, low / kBlockTokens + i - 2 * blocks_));
+  }
+
+  const AttentionShape& shape_;
+  const AttentionTile<T>& tile_;
+  const int64_t first_;
+  const int64_t blocks_;
+};
+
 // N query vectors (consecutive among the tile's rows x group) from `first` on.
 template <int N, typename T>
 void AttendQueries(const AttentionShape& shape, const AttentionTile<T>& tile, int64_t first,
@@ -124,11 +174,11 @@ void AttendQueries(const AttentionShape& shape, const AttentionTile<T>& tile, in
     std::fill(sums[j], sums[j] + dim, 0.0f);
   }
   const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
-  const int64_t head_offset = tile.kv_head * shape.head_block();
+  const Reads<T> reads(shape, tile, first_block, last_block);
   float* at[N];
   for (int64_t b = first_block; b <= last_block; ++b) {
     for (int j = 0; j < N; ++j) at[j] = scores[j] + (b - first_block) * kBlockTokens;
-    ScoreBlock<N>(shape.head_dim, q, tile.k + tile.blocks[b] * shape.block() + head_offset, scale, at);
+    ScoreBlock<N>(shape.head_dim, q, reads.Keys(b), scale, reads.AfterKeys(b), at);
   }
   for (int j = 0; j < N; ++j) {
     const int64_t p = position(first + j);
@@ -136,15 +186,16 @@ void AttendQueries(const AttentionShape& shape, const AttentionTile<T>& tile, in
   }
   for (int64_t b = first_block; b <= last_block; ++b) {
     for (int j = 0; j < N; ++j) at[j] = scores[j] + (b - first_block) * kBlockTokens;
-    const T* v = tile.v + tile.blocks[b] * shape.block() + head_offset;
+    const T* v = reads.Values(b);
+    const T* next = reads.AfterValues(b);
     // Slots beyond the last query's position hold another sequence's leavings, or nothing.
     const int64_t begin = std::max<int64_t>(0, low(position(first)) - b * kBlockTokens);
     const int64_t end = std::min(kBlockTokens, last + 1 - b * kBlockTokens);
     int64_t i = 0;
     for (; i + kValueVectors * lanes <= dim; i += kValueVectors * lanes) {
-      AddValues<N, kValueVectors>(dim, i, at, v, begin, end, sums);
+      AddValues<N, kValueVectors>(dim, i, at, v, begin, end, next, sums);
     }
-    for (; i < dim; i += lanes) AddValues<N, 1>(dim, i, at, v, begin, end, sums);
+    for (; i < dim; i += lanes) AddValues<N, 1>(dim, i, at, v, begin, end, next, sums);
   }
   for (int j = 0; j < N; ++j) {
     const int64_t query = first + j;

@@ -47,6 +47,7 @@ struct AttentionTile {
   const T* k = nullptr;             // the layer's pool of blocks
   const T* v = nullptr;
   int64_t kv_head = 0;
+  const AttentionTile* next = nullptr;  // the one that is computed after it: a hint
 };
 
 // Working memory of one thread; grows to what was needed.

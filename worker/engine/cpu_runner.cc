@@ -1,5 +1,6 @@
 // The step on the CPU, in kernels of our own.
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -24,6 +25,19 @@ constexpr int64_t kElementsPerTask = 16384;
 int64_t RowsPerTask(int64_t width) {
   return std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, width));
 }
+
+// Adds the time between its making and its end.
+class Timed {
+ public:
+  explicit Timed(double* seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
+  ~Timed() { *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  double* const seconds_;
+  const std::chrono::steady_clock::time_point start_;
+};
 
 // T is how weights, GEMM operands and K/V are stored; the residual stream is f32.
 template <typename T>
@@ -66,6 +80,7 @@ class CpuRunner : public Runner {
   absl::Status ZeroOutputColumns(int32_t layer, int64_t first, int64_t last) override;
   void RestoreOutputProjection() override { zeroed_.reset(); }
   int64_t gemm_calls() const override { return gemm_.calls(); }
+  RunSeconds seconds() const override { return seconds_; }
   std::string Describe() const override {
     constexpr Dtype kDtype = std::is_same_v<T, float> ? Dtype::kF32 : Dtype::kBF16;
     return absl::StrCat("cpu ", kernels::Target(), ", ", DtypeName(kDtype), ", ", DescribeGemm(kDtype));
@@ -85,6 +100,10 @@ class CpuRunner : public Runner {
   }
   float* Residual(int64_t row) { return residual_.as<float>() + row * config_.hidden; }
 
+  void Multiply(const Matrix& w, const T* x, int64_t rows, float* y) {
+    const Timed timed(&seconds_.gemm);
+    gemm_.Multiply(w, x, rows, y);
+  }
   void Embed(const StepBatch& batch);
   // Takes in the sequences whose rows begin at `layer`: active_ grows, their rows are normed.
   void Enter(int32_t layer, const StepBatch& batch);
@@ -118,6 +137,7 @@ class CpuRunner : public Runner {
   std::vector<const StepSequence*> owners_;
   int64_t active_ = 0;  // rows that the current layer computes: a prefix of the step's
 
+  RunSeconds seconds_;
   AlignedBuffer residual_;        // f32 [rows, hidden]
   AlignedBuffer normed_;          // T [rows, hidden]
   AlignedBuffer qkv_;             // f32 [rows, q + 2 kv]; q is rotated in place
@@ -186,6 +206,7 @@ absl::Status CpuRunner<T>::ZeroOutputColumns(int32_t layer, int64_t first, int64
 
 template <typename T>
 absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
+  const Timed timed(&seconds_.total);
   *output = StepOutput{};
   if (batch.rows() == 0) return absl::OkStatus();
   try {
@@ -256,12 +277,12 @@ template <typename T>
 void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
   const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
   const int64_t rows = active_;
-  gemm_.Multiply(weights.qkv, normed_.as<T>(), rows, qkv_.as<float>());
+  Multiply(weights.qkv, normed_.as<T>(), rows, qkv_.as<float>());
   ProjectHeads(layer);
   Attention(layer, batch);
   Gate(layer, batch);
   const Matrix& o = zeroed_ && zeroed_->layer == layer ? zeroed_->o : weights.o;
-  gemm_.Multiply(o, attended_.as<T>(), rows, delta_.as<float>());
+  Multiply(o, attended_.as<T>(), rows, delta_.as<float>());
   AddAndNorm(weights.o_bias, weights.mlp_norm, rows);
   Mlp(weights, rows);
   const bool last = layer + 1 == config_.layers;
@@ -317,6 +338,7 @@ void CpuRunner<T>::ProjectHeads(int32_t layer) {
 
 template <typename T>
 void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
+  const Timed timed(&seconds_.attention);
   const int64_t tile_rows = AttentionTileRows(shape_);
   std::vector<AttentionTile<T>> tiles;
   for (const StepSequence& sequence : batch.sequences) {
@@ -339,6 +361,7 @@ void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
       }
     }
   }
+  for (size_t i = 0; i + 1 < tiles.size(); ++i) tiles[i].next = &tiles[i + 1];
   // A tile of a short sequence is little work: several to a task.
   const int64_t chunk =
       std::max<int64_t>(1, std::min<int64_t>(8, static_cast<int64_t>(tiles.size()) / (4 * options_.threads)));
@@ -364,12 +387,12 @@ void CpuRunner<T>::Gate(int32_t layer, const StepBatch& batch) {
 
 template <typename T>
 void CpuRunner<T>::Mlp(const LayerWeights& layer, int64_t rows) {
-  gemm_.Multiply(layer.gate_up, normed_.as<T>(), rows, gate_up_.as<float>());
+  Multiply(layer.gate_up, normed_.as<T>(), rows, gate_up_.as<float>());
   const int64_t n = config_.intermediate;
   ForRows(rows, 4 * n, [&](int64_t row) {
     kernels::SiluMul(gate_up_.as<float>() + row * 2 * n, n, act_.as<T>() + row * n);
   });
-  gemm_.Multiply(layer.down, act_.as<T>(), rows, delta_.as<float>());
+  Multiply(layer.down, act_.as<T>(), rows, delta_.as<float>());
 }
 
 template <typename T>
@@ -423,7 +446,7 @@ void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
       std::copy_n(normed_.as<T>() + batch.logit_rows[static_cast<size_t>(first + i)] * config_.hidden,
                   config_.hidden, head_in_.as<T>() + i * config_.hidden);
     }
-    gemm_.Multiply(weights_.head(), head_in_.as<T>(), rows, logits_.as<float>());
+    Multiply(weights_.head(), head_in_.as<T>(), rows, logits_.as<float>());
     ForRows(rows, 4 * static_cast<int64_t>(config_.vocab), [&](int64_t i) {
       const float* logits = logits_.as<float>() + i * config_.vocab;
       const kernels::Best best = kernels::ArgmaxLogSoftmax(logits, config_.vocab);

@@ -5,8 +5,8 @@
 namespace sprint {
 namespace {
 
-// A match is not followed further back than this; one that reaches the beginnings of two answers to one prompt
-// counts as this long, since the prompt before them is common.
+// A match is not followed further back than this; one that reaches the beginnings of two answers to one
+// prompt counts as this long, since the prompt before them is common.
 constexpr int64_t kLongestMatch = 32;
 // Between the answers that are kept end to end.
 constexpr int32_t kNoToken = -1;

@@ -1,12 +1,12 @@
 // What is known that may predict an answer's next tokens.
 //
 // Arms that answer one question agree over long stretches, answers repeat their question's words and numbers,
-// and a model has phrases that it uses in every answer. The next tokens of an answer are drafted from the place
-// that its end matches longest, in three sources: answers to the same prompt, finished or in progress; the prompt
-// itself (prompt lookup, Saxena 2023); answers to other prompts. How likely a drafted token is to be right is learnt
-// by source and by the length of the match, and the likeliest source is taken. (The relative published as
-// SuffixDecoding, arXiv 2411.04975, weighs matches by frequency.) What is drafted decides how fast an answer is
-// computed, never what it says. Not thread-safe.
+// and a model has phrases that it uses in every answer. The next tokens of an answer are drafted from the
+// place that its end matches longest, in three sources: answers to the same prompt, finished or in progress;
+// the prompt itself (prompt lookup, Saxena 2023); answers to other prompts. How likely a drafted token is to
+// be right is learnt by source and by the length of the match, and the likeliest source is taken. (The
+// relative published as SuffixDecoding, arXiv 2411.04975, weighs matches by frequency.) What is drafted
+// decides how fast an answer is computed, never what it says. Not thread-safe.
 #ifndef SPRINT_WORKER_ENGINE_DRAFT_BOOK_H_
 #define SPRINT_WORKER_ENGINE_DRAFT_BOOK_H_
 

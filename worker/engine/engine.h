@@ -53,10 +53,14 @@ struct StepStats {
   int64_t gemm_calls = 0;
   int64_t running = 0;  // sequences in the last step
   int64_t peak_kv_tokens = 0;
-  int64_t drafted = 0;      // tokens of known answers that were tried as the next of others,
-  int64_t accepted = 0;     // and those that were right
-  int64_t reused = 0;       // prompt tokens whose K/V another sequence of the arm had computed
-  int64_t resumed = 0;      // prompt tokens computed from the arm's lowest pruned layer upwards only
+  int64_t drafted = 0;   // tokens of known answers that were tried as the next of others,
+  int64_t accepted = 0;  // and those that were right
+  int64_t reused = 0;    // prompt tokens whose K/V another sequence of the arm had computed
+  int64_t resumed = 0;   // prompt tokens computed from the arm's lowest pruned layer upwards only
+  // Where the time of the steps went, where the device says it: products, attention, and all.
+  double gemm_seconds = 0;
+  double attention_seconds = 0;
+  double step_seconds = 0;
   int64_t preemptions = 0;  // sequences whose K/V was given up for older ones, and computed again
 };
 

@@ -21,6 +21,13 @@ struct RunnerOptions {
   int64_t max_logit_rows = 64;  // of a step that does not ask for all logits
 };
 
+// Where the time of all steps went, in seconds; zero where a device does not say. `total` is all of Run.
+struct RunSeconds {
+  double gemm = 0;
+  double attention = 0;
+  double total = 0;
+};
+
 // Not thread-safe. A batch's block tables index the blocks of AllocateKv.
 class Runner {
  public:
@@ -47,6 +54,7 @@ class Runner {
   virtual void RestoreOutputProjection() = 0;
 
   virtual int64_t gemm_calls() const = 0;
+  virtual RunSeconds seconds() const { return {}; }
   // Everything that decides bits, on one line.
   virtual std::string Describe() const = 0;
 };

@@ -38,8 +38,8 @@ absl::Status CheckOurs(int fd, const std::string& path) {
   struct stat info;
   if (fstat(fd, &info) != 0) return OsFailure("look at", path);
   if (info.st_uid == geteuid() && (info.st_mode & 022) == 0) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat(path, " belongs to another user, or others may write to it; shared weights need a place of one's own"));
+  return absl::PermissionDeniedError(absl::StrCat(
+      path, " belongs to another user, or others may write to it; shared weights need a place of one's own"));
 }
 
 absl::Status Lock(int fd, const std::string& path) {
@@ -160,8 +160,9 @@ absl::Status SharedWeights::Publish() {
 
 absl::Status SharedWeights::CheckSize() const {
   if (next_ == size_) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(path_, " holds ", size_, " bytes where ", next_,
-                                                    " were expected; end the workers that use it, which removes it"));
+  return absl::FailedPreconditionError(
+      absl::StrCat(path_, " holds ", size_, " bytes where ", next_,
+                   " were expected; end the workers that use it, which removes it"));
 }
 
 }  // namespace sprint

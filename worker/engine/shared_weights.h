@@ -1,10 +1,10 @@
 // Weights in memory that the workers of one machine share.
 //
 // Decoded weights lie in one file a (model, dtype) in a folder of this user's, in memory where the system
-// has such a folder (/dev/shm). The first worker that loads the model fills the file, the others map it. A file
-// lives while a process uses it: every user holds a shared lock on it, the last one to leave removes it, and
-// what a killed process left is removed by the next worker that looks. One lock of the folder is held while
-// a file is looked for, filled or removed, so that two workers that start together decode once.
+// has such a folder (/dev/shm). The first worker that loads the model fills the file, the others map it. A
+// file lives while a process uses it: every user holds a shared lock on it, the last one to leave removes it,
+// and what a killed process left is removed by the next worker that looks. One lock of the folder is held
+// while a file is looked for, filled or removed, so that two workers that start together decode once.
 #ifndef SPRINT_WORKER_ENGINE_SHARED_WEIGHTS_H_
 #define SPRINT_WORKER_ENGINE_SHARED_WEIGHTS_H_
 
@@ -40,7 +40,8 @@ class SharedWeights {
   // Opens the file of `key` (letters, digits, '-') in `folder`, which is made when it is missing, or begins a
   // new one. PERMISSION_DENIED: the folder or file is another user's, or open to others. UNAVAILABLE: with
   // the system's reason.
-  static absl::StatusOr<std::unique_ptr<SharedWeights>> Open(const std::string& folder, const std::string& key);
+  static absl::StatusOr<std::unique_ptr<SharedWeights>> Open(const std::string& folder,
+                                                             const std::string& key);
   ~SharedWeights();
   SharedWeights(const SharedWeights&) = delete;
   SharedWeights& operator=(const SharedWeights&) = delete;

@@ -76,6 +76,10 @@ absl::StatusOr<std::vector<SequenceResult>> TorchEngine::Step() {
   ++stats_.steps;
   stats_.tokens += batch.rows();
   stats_.gemm_calls += runner_->gemm_calls() - calls;
+  const RunSeconds seconds = runner_->seconds();
+  stats_.gemm_seconds = seconds.gemm;
+  stats_.attention_seconds = seconds.attention;
+  stats_.step_seconds = seconds.total;
   stats_.preemptions = scheduler_.preemptions();
   stats_.reused = scheduler_.reused_tokens();
   stats_.resumed = scheduler_.resumed_tokens();

@@ -112,8 +112,7 @@ class Loader {
       std::copy(v_bias.begin(), v_bias.end(), out.qkv_bias.begin() + q + kv);
     }
     SPRINT_ASSIGN_OR_RETURN(out.o, Load(*in.o));
-    SPRINT_ASSIGN_OR_RETURN(out.gate_up,
-                            New(2 * static_cast<int64_t>(config.intermediate), config.hidden));
+    SPRINT_ASSIGN_OR_RETURN(out.gate_up, New(2 * static_cast<int64_t>(config.intermediate), config.hidden));
     SPRINT_RETURN_IF_ERROR(Into(*in.gate, 0, false, out.gate_up));
     SPRINT_RETURN_IF_ERROR(Into(*in.up, config.intermediate, false, out.gate_up));
     SPRINT_ASSIGN_OR_RETURN(out.down, Load(*in.down));

@@ -32,7 +32,7 @@ struct LayerWeights {
 // Immutable once the engine is loaded, but for the self-test's copies.
 struct LoadedWeights {
   std::shared_ptr<SharedWeights> shared;  // where the matrices lie; null: in this process's own memory
-  Matrix embedding;  // [vocab, hidden]
+  Matrix embedding;                       // [vocab, hidden]
   std::vector<LayerWeights> layers;
   std::vector<float> final_norm;
   std::optional<Matrix> lm_head;  // absent when tied
