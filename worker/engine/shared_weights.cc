@@ -127,7 +127,8 @@ SharedWeights::~SharedWeights() {
     if (!lock.ok()) return;  // the next worker's sweep removes it
     folder_lock_ = *std::move(lock);
   }
-  file_ = OwnedFd();  // and its lock
+  // By name: a mapping that is still there would keep the file, and its lock with it.
+  flock(file_.get(), LOCK_UN);
   RemoveUnused(path_);
 }
 

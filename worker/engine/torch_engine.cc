@@ -296,7 +296,8 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
       KvBlocks(config, *runner, weight_bytes, limit - scheduler_options.trace_bytes, options.max_sequences));
   SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
   scheduler_options.max_draft = options.max_draft;
-  if (options.max_draft > 0) {
+  scheduler_options.step_cost = options.draft_cost;
+  if (options.max_draft > 0 && !options.draft_cost.known()) {
     SPRINT_ASSIGN_OR_RETURN(scheduler_options.step_cost, MeasureStepCost(*runner, scheduler_options));
   }
   auto engine = std::make_unique<TorchEngine>(std::move(model), std::move(runner), scheduler_options);

@@ -12,6 +12,7 @@
 #include "model/memory.h"
 #include "model/model_files.h"
 #include "worker/engine/engine.h"
+#include "worker/engine/step_cost.h"
 
 namespace sprint {
 
@@ -30,7 +31,8 @@ struct TorchEngineOptions {
   // Savings that change no bit of any result (scheduler.h says what each does).
   bool prefix_reuse = true;
   bool layer_resume = true;  // where the device's runner can
-  int max_draft = 0;         // tokens drafted from known answers for a sequence in a step; 0: none
+  int max_draft = 0;         // tokens drafted for a sequence in a step (draft_book.h); 0: none
+  StepCost draft_cost;       // what a step's rows cost, which says how many drafts pay; unknown: measured
 };
 
 // Loads weights (decoded to the dtype), measures the row tile, runs the self-test.

@@ -46,6 +46,7 @@ SequenceRequest Question(const ModelConfig& config, double temperature) {
 struct Savings {
   int64_t reused = 0;
   int64_t resumed = 0;
+  int64_t accepted = 0;
 };
 
 // The question among 0 to 20 others, some of which come in later. Some neighbours have its prompt, or its
@@ -61,6 +62,8 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
   options.max_sequences = 24;
   options.prefix_reuse = batch % 2 == 1;
   options.layer_resume = batch % 4 >= 2;
+  options.max_draft = batch % 3 == 0 ? 0 : 8;
+  options.draft_cost = StepCost({{1, 1.0}, {512, 1.0}});  // every draft pays
   const int limits[] = {24, 31, 40, 64, 97, 512};
   options.max_tokens_per_step = limits[rng.NextBelow(std::size(limits))];
   const auto engine = TestEngine(parity.model, options);
@@ -87,6 +90,7 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
     if (const uint64_t kind = rng.NextBelow(4); kind <= 1) {
       const SequenceRequest question = Question(config, temperature);
       if (kind == 0) request.prompt = question.prompt;
+      if (kind == 0 && rng.NextBelow(2) == 0) request.arm = question.arm;
       if (kind == 1)
         std::copy_n(question.prompt.begin(), std::min<size_t>(40, request.prompt.size()),
                     request.prompt.begin());
@@ -99,6 +103,7 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
   while (!(*engine)->Idle()) step();
   savings.reused += (*engine)->stats().reused;
   savings.resumed += (*engine)->stats().resumed;
+  savings.accepted += (*engine)->stats().accepted;
   return question;
 }
 
@@ -120,6 +125,7 @@ void ExpectInvariant(const std::string& folder, Dtype dtype, const std::string& 
   if (batches < 40) return;
   EXPECT_GT(savings.reused, 0);
   EXPECT_GT(savings.resumed, 0);
+  EXPECT_GT(savings.accepted, 0);
 }
 
 TEST(BatchInvarianceTest, OneQuestionGivesTheSameBitsAloneAndInFortyBatchesInF32) {

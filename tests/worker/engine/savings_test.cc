@@ -116,6 +116,41 @@ TEST_F(SavingsTest, ACommonBeginningIsComputedOncePerArm) {
   EXPECT_EQ(off.computed - on.computed, on.reused * config_.layers);
 }
 
+TEST_F(SavingsTest, SamplesOfOnePromptAndArmComputeItOnce) {
+  std::vector<SequenceRequest> requests;
+  for (int32_t sample = 0; sample < 6; ++sample) {
+    SequenceRequest request;
+    request.id = sample;
+    for (int32_t i = 0; i < 70; ++i) request.prompt.push_back(i % 50);
+    request.decoding.max_new_tokens = 5;
+    request.decoding.sampling.temperature = 1;
+    request.sample = sample;
+    requests.push_back(std::move(request));
+  }
+  const Run off = Compute(requests, options_);
+  options_.prefix_reuse = true;
+  const Run on = Compute(requests, options_);
+  ExpectEqual(off, on);
+  EXPECT_EQ(on.reused, 5 * 64);
+}
+
+TEST_F(SavingsTest, PromptsThatShareNothingLeaveNoBlocksBehind) {
+  options_.prefix_reuse = true;
+  Scheduler scheduler(config_, options_);
+  ToyRunner runner(config_, options_.kv_blocks);
+  StepOutput output;
+  for (SequenceRequest& request : Sweep(3, 0, 7)) {
+    request.prompt.resize(80, 1);
+    ASSERT_OK(scheduler.Submit(request));
+    while (!scheduler.Idle()) {
+      runner.Run(scheduler.Plan(), &output);
+      scheduler.Commit(output.next, output.logprobs);
+    }
+  }
+  EXPECT_EQ(scheduler.pool().in_use(), 0);
+  EXPECT_EQ(scheduler.reused_tokens(), 0);
+}
+
 TEST_F(SavingsTest, ArmsComputeAPromptFromTheirLayerUpwards) {
   const std::vector<SequenceRequest> requests = Sweep(4, 30, 2);
   const Run off = Compute(requests, options_);
