@@ -1,6 +1,7 @@
 #include "bench/engine_peers.h"
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -107,6 +108,28 @@ absl::StatusOr<LoopResult> RunTransformers(const Peers& peers, const std::string
   SPRINT_ASSIGN_OR_RETURN(const Json result, LastObject(text));
   return LoopResult{result.value("generations", int64_t{0}), result.value("generated", int64_t{0}),
                     result.value("seconds", 0.0)};
+}
+
+absl::StatusOr<TransformersLogits> RunTransformersLogits(const Peers& peers, const std::string& model,
+                                                         const Workload& workload) {
+  const std::string python = peers.folder + "/transformers/bin/python";
+  if (!FileExists(python)) return Missing("transformers");
+  const std::string file = peers.folder + "/task.json";
+  const std::string out = peers.folder + "/logits";
+  const Json task = {
+      {"model", model}, {"threads", peers.threads}, {"prompts", workload.prompts}, {"out", out}};
+  SPRINT_RETURN_IF_ERROR(WriteFileAtomically(file, task.dump()));
+  SPRINT_RETURN_IF_ERROR(Output(absl::StrCat(Quoted(python), " ", Quoted(peers.scripts + "/logits.py"), " ",
+                                             Quoted(file), " 2>/dev/null"))
+                             .status());
+  TransformersLogits logits;
+  for (const auto& [name, values] : {std::pair{"f32", &logits.f32}, {"bf16", &logits.bf16}}) {
+    SPRINT_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(absl::StrCat(out, ".", name)));
+    values->resize(bytes.size() / sizeof(float));
+    std::memcpy(values->data(), bytes.data(), values->size() * sizeof(float));
+  }
+  if (logits.f32.size() != logits.bf16.size()) return absl::InternalError("transformers gave uneven logits");
+  return logits;
 }
 
 }  // namespace sprint::bench

@@ -37,6 +37,15 @@ struct LoopResult {
 absl::StatusOr<LoopResult> RunTransformers(const Peers& peers, const std::string& model, Dtype dtype,
                                            const Workload& workload, int batch);
 
+// Logits of whole prompts, end to end: [tokens of all prompts, vocab].
+struct TransformersLogits {
+  std::vector<float> f32;
+  std::vector<float> bf16;
+};
+// transformers' in both dtypes, of `workload`'s prompts. NOT_FOUND as above.
+absl::StatusOr<TransformersLogits> RunTransformersLogits(const Peers& peers, const std::string& model,
+                                                         const Workload& workload);
+
 }  // namespace sprint::bench
 
 #endif  // SPRINT_BENCH_ENGINE_PEERS_H_

@@ -23,7 +23,7 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   constexpr int64_t kProcess = 160 << 20;
   // Prompts that are traced at once while a sweep runs: those of the questions in work.
   constexpr int64_t kTracedPrompts = 8;
-  constexpr int64_t kBlock = 16;  // cached positions are taken in blocks
+  constexpr int64_t kBlock = 32;  // cached positions are taken in blocks
   const int64_t bytes = DtypeBytes(dtype);
   const int64_t hidden = config.hidden;
   const int64_t q = static_cast<int64_t>(config.heads) * config.head_dim;
@@ -39,6 +39,8 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   const int64_t in_dtype = hidden + q + config.intermediate;
   estimate.activations = rows * (in_f32 * 4 + in_dtype * bytes) +
                          shape.sequences * (hidden * bytes + static_cast<int64_t>(config.vocab) * 4);
+  // K and V of each layer lie in huge pages, of which the last is half full in the mean.
+  estimate.kv_slack = 2 * config.layers * (int64_t{1} << 20);
   const int64_t traced = std::min(kMaxTracedTokens, kTracedPrompts * shape.prompt_tokens);
   estimate.traces = traced * (config.layers - 1) * hidden * 4;
   estimate.fixed = kProcess;

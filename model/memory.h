@@ -28,10 +28,11 @@ struct MemoryEstimate {
   int64_t weights = 0;
   int64_t kv_per_token = 0;   // one cached position of one sequence
   int64_t cached_tokens = 0;  // positions of all running sequences at their ends
+  int64_t kv_slack = 0;       // what the operating system's pages add to K/V
   int64_t activations = 0;    // buffers of a step, logits included
   int64_t traces = 0;         // prompts' residual streams, kept for other arms of the question
   int64_t fixed = 0;          // the process itself: libraries, tables
-  int64_t kv() const { return kv_per_token * cached_tokens; }
+  int64_t kv() const { return kv_per_token * cached_tokens + kv_slack; }
   int64_t total() const { return weights + kv() + activations + traces + fixed; }
 };
 MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const EngineShape& shape);

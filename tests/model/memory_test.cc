@@ -28,8 +28,8 @@ TEST(Memory, GrowsWithCachedTokensByTheKeysAndValues) {
   EXPECT_EQ(estimate.cached_tokens, 4 * 32);
   shape.new_tokens = 13;  // one position more takes another block
   const MemoryEstimate longer = EstimateMemory(config, Dtype::kF32, shape);
-  EXPECT_EQ(longer.cached_tokens, 4 * 48);
-  EXPECT_EQ(longer.total() - estimate.total(), 4 * 16 * estimate.kv_per_token);
+  EXPECT_EQ(longer.cached_tokens, 4 * 64);
+  EXPECT_EQ(longer.total() - estimate.total(), 4 * 32 * estimate.kv_per_token);
 }
 
 TEST(Memory, ReadsDtypeNames) {
