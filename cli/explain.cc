@@ -11,6 +11,7 @@
 #include "cli/connection.h"
 #include "cli/render/text.h"
 #include "eval/judge.h"
+#include "model/decoding.h"
 
 namespace sprint {
 namespace {
@@ -141,13 +142,18 @@ std::string MarkedText(const Explained& found, const Style& style) {
                       block.substr(begin + length));
 }
 
+std::string HowItEnded(const std::string& finish) {
+  if (finish == FinishReasonName(FinishReason::kStop)) return "";
+  if (finish == FinishReasonName(FinishReason::kStopString)) return ", ended by a stop string";
+  return absl::StrCat(", cut off (", finish, ")");
+}
+
 void Show(const Terminal& terminal, const Explained& found) {
   const Style& style = terminal.out.style;
   const auto title = [&](absl::string_view name) { return style.Paint(Tone::kStrong, name); };
   std::string out = absl::StrCat(title("question"), "\n", Block(found.question), title("answer"), " of ",
                                  Printable(found.arm), ", ", Plural(found.tokens, "token", "tokens"),
-                                 found.finish == "stop" ? "" : absl::StrCat(", cut off (", found.finish, ")"),
-                                 "\n", MarkedText(found, style));
+                                 HowItEnded(found.finish), "\n", MarkedText(found, style));
   if (!found.judged) {
     absl::StrAppend(&out, title("verdict"), "    none: there is no gold answer\n");
   } else {
