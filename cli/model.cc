@@ -107,8 +107,8 @@ void WriteText(const Terminal& terminal, const Inspection& result, const Inspect
   const MemoryEstimate& memory = result.memory;
   line("memory", absl::StrCat(FormatBytes(memory.total()), " in ", options.dtype, ": weights ",
                               FormatBytes(memory.weights), ", step ", FormatBytes(memory.activations),
-                              ", K/V ", FormatBytes(memory.kv()), ", prompts ", FormatBytes(memory.traces), ", process ",
-                              FormatBytes(memory.fixed)));
+                              ", K/V ", FormatBytes(memory.kv()), ", prompts ", FormatBytes(memory.traces),
+                              ", process ", FormatBytes(memory.fixed)));
   line("", terminal.out.style.Paint(
                Tone::kDim, absl::StrCat("for ", options.sequences, " sequences of ", options.prompt_tokens,
                                         " + ", options.max_new_tokens, " tokens; ",

@@ -47,8 +47,9 @@ void AddFlags(CLI::App& app, WorkerFlags& flags) {
                  "tokens tried at once from a question's known answers, where that pays; 0: none")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
-  app.add_option("--shared-weights", flags.shared_weights,
-                 "folder where this machine's workers share weights (default: in /dev/shm); none: each has its own");
+  app.add_option(
+      "--shared-weights", flags.shared_weights,
+      "folder where this machine's workers share weights (default: in /dev/shm); none: each has its own");
   app.add_option("--models", flags.models, "folders that hold models, searched by the model's base name");
   app.add_option("--log-file", flags.log_file, "append the log to this file (default: stderr)");
   app.add_option("--log-level", flags.log_level, "debug, info, warning, error, off")->capture_default_str();
