@@ -171,6 +171,25 @@ absl::Status ControlClient::Delete(const std::string& experiment) {
       .status();
 }
 
+absl::StatusOr<v1::TrainingStatus> ControlClient::Train(const v1::TrainRequest& training) {
+  return Call<v1::TrainRequest, v1::TrainingStatus>({*stub_, authorization_}, &v1::Control::Stub::Train,
+                                                    training);
+}
+
+absl::StatusOr<v1::TrainingStatus> ControlClient::TrainStatus(int64_t training) {
+  v1::TrainingRequest request;
+  request.set_training(training);
+  return Call<v1::TrainingRequest, v1::TrainingStatus>({*stub_, authorization_},
+                                                       &v1::Control::Stub::TrainStatus, request);
+}
+
+absl::StatusOr<v1::TrainingStatus> ControlClient::CancelTraining(int64_t training) {
+  v1::TrainingRequest request;
+  request.set_training(training);
+  return Call<v1::TrainingRequest, v1::TrainingStatus>({*stub_, authorization_},
+                                                       &v1::Control::Stub::CancelTraining, request);
+}
+
 absl::StatusOr<v1::WorkersResponse> ControlClient::Workers() {
   return Call<v1::WorkersRequest, v1::WorkersResponse>({*stub_, authorization_}, &v1::Control::Stub::Workers,
                                                        {});

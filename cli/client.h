@@ -46,6 +46,9 @@ class ControlClient {
   absl::StatusOr<v1::ExperimentStatus> Retry(const std::string& experiment);
   absl::Status Delete(const std::string& experiment);
   absl::StatusOr<v1::WorkersResponse> Workers();
+  absl::StatusOr<v1::TrainingStatus> Train(const v1::TrainRequest& training);
+  absl::StatusOr<v1::TrainingStatus> TrainStatus(int64_t training);
+  absl::StatusOr<v1::TrainingStatus> CancelTraining(int64_t training);
   // Without `now` the answer comes when the workers are drained, or at once; either way the
   // coordinator ends by itself.
   absl::Status Shutdown(bool now);

@@ -17,6 +17,7 @@
 #include "coordinator/rpc/coordinator.h"
 #include "coordinator/rpc/local_workers.h"
 #include "coordinator/rpc/server.h"
+#include "coordinator/rpc/trainings.h"
 #include "storage/endpoint.h"
 #include "storage/reader.h"
 #include "storage/sqlite_store.h"
@@ -32,6 +33,7 @@ struct Flags {
   int local_workers = 0;
   int worker_threads = 0;
   std::string worker_program;
+  std::string selector_program;
   std::vector<std::string> worker_arguments;
   bool exit_when_idle = false;
   double idle_seconds = 3;
@@ -53,6 +55,8 @@ void AddFlags(CLI::App& app, Flags& flags) {
   app.add_option("--worker-threads", flags.worker_threads, "CPU threads of each; 0: all")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--worker-program", flags.worker_program, "the worker's program (default: beside this one)");
+  app.add_option("--selector-program", flags.selector_program,
+                 "the program that trains selectors (default: beside this one)");
   app.add_option("--worker-arg", flags.worker_arguments,
                  "a further argument of every local worker; may repeat");
   app.add_flag("--exit-when-idle", flags.exit_when_idle, "end when nothing runs and nobody watches");
@@ -133,6 +137,39 @@ LocalWorkersOptions MakeLocalOptions(const Flags& flags, const std::string& addr
   return local;
 }
 
+// The trainings of this process: what runs, and what has ended but is not durable yet.
+struct TrainingJobs {
+  TrainingRunner runner;
+  int64_t ending = 0;
+  int64_t killed = 0;  // the training whose child was killed last,
+  int kills = 0;       // and how often in a row
+};
+
+// Starts the next training, passes on what the running one says, notices its end. One whose child was killed
+// goes on from its checkpoint, twice at most.
+void PollTraining(Coordinator& coordinator, TrainingJobs& jobs) {
+  TrainingBook& book = coordinator.trainings();
+  if (jobs.ending != 0 && book.Runs(jobs.ending)) return;
+  jobs.ending = 0;
+  const int64_t running = jobs.runner.running();
+  if (running == 0) {
+    const std::optional<TrainingRecord> next = coordinator.draining() ? std::nullopt : book.Next();
+    const absl::Status started = next ? jobs.runner.Start(*next) : absl::OkStatus();
+    if (started.ok()) return;
+    jobs.ending = next->id;
+    return coordinator.TrainingEnded(next->id, {started, {}, {}});
+  }
+  if (coordinator.draining() || !book.Runs(running)) return jobs.runner.Stop(absl::Seconds(5));
+  book.SetProgress(running, jobs.runner.Progress());
+  std::optional<TrainingResult> result = jobs.runner.Poll();
+  if (!result) return;
+  jobs.kills = jobs.killed == running ? jobs.kills : 0;
+  jobs.killed = running;
+  if (absl::IsAborted(result->status) && ++jobs.kills < 3) return;  // the next look starts it again
+  jobs.ending = running;
+  coordinator.TrainingEnded(running, *std::move(result));
+}
+
 // Serves until it is done; OK when it ended in good order.
 absl::Status Serve(const Flags& flags, Coordinator& coordinator) {
   SPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(coordinator, flags.listen));
@@ -151,10 +188,15 @@ absl::Status Serve(const Flags& flags, Coordinator& coordinator) {
   SPRINT_LOG(kInfo) << "listening at " << server->address() << ", database " << flags.database << ", epoch "
                     << coordinator.epoch();
   absl::Status why;
+  TrainingJobs trainings{
+      TrainingRunner({flags.selector_program.empty() ? Sibling("sprint-selector") : flags.selector_program,
+                      flags.log_file.empty() ? flags.database : flags.log_file})};
   do {
     workers.Poll(absl::Now(), coordinator.draining());
+    PollTraining(coordinator, trainings);
   } while (!coordinator.WaitDone(absl::Milliseconds(50), &why));
   workers.Stop(absl::Seconds(5));
+  trainings.runner.Stop(absl::Seconds(5));
   // A successor may have taken the database, and the file with it.
   const absl::StatusOr<Endpoint> endpoint = ReadEndpoint(flags.database);
   if (endpoint.ok() && endpoint->epoch == coordinator.epoch()) RemoveEndpoint(flags.database);

@@ -64,6 +64,8 @@ struct MemoryDisk {
   std::map<CellKey, Verdicts> verdicts;
   std::map<CellKey, FailureRecord> failures;
   std::vector<AlarmRecord> alarms;
+  std::map<Hash256, SelectorRecord> selectors;  // by the hash of their bytes
+  std::vector<TrainingRecord> trainings;
 };
 
 }  // namespace sprint

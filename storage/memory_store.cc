@@ -34,6 +34,11 @@ class MemoryStore : public Store {
   absl::StatusOr<std::vector<GoldEntry>> Golds(ExperimentId id) override;
   absl::StatusOr<std::vector<UnjudgedAnswer>> Unjudged(ExperimentId id, int32_t judge_version,
                                                        int64_t limit) override;
+  absl::StatusOr<bool> PutSelector(const SelectorRecord& selector) override;
+  absl::StatusOr<int64_t> AddTraining(const TrainingRecord& training) override;
+  absl::Status EndTraining(int64_t id, TrainingState state, const std::string& message,
+                           absl::Time now) override;
+  absl::StatusOr<std::vector<TrainingRecord>> Trainings() override;
 
  private:
   absl::Status CheckOwner() const;
@@ -150,6 +155,39 @@ absl::StatusOr<NumericsId> MemoryStore::InternNumerics(const std::string& descri
   SPRINT_RETURN_IF_ERROR(CheckOwner());
   numerics.push_back(description);
   return NumericsId(static_cast<int64_t>(numerics.size()));
+}
+
+absl::StatusOr<bool> MemoryStore::PutSelector(const SelectorRecord& selector) {
+  const MutexLock lock(&disk_->mutex);
+  SPRINT_RETURN_IF_ERROR(CheckOwner());
+  return disk_->selectors.try_emplace(Sha256(selector.file), selector).second;
+}
+
+absl::StatusOr<int64_t> MemoryStore::AddTraining(const TrainingRecord& training) {
+  const MutexLock lock(&disk_->mutex);
+  SPRINT_RETURN_IF_ERROR(CheckOwner());
+  disk_->trainings.push_back(training);
+  disk_->trainings.back().id = static_cast<int64_t>(disk_->trainings.size());
+  return disk_->trainings.back().id;
+}
+
+absl::Status MemoryStore::EndTraining(int64_t id, TrainingState state, const std::string& message,
+                                      absl::Time now) {
+  const MutexLock lock(&disk_->mutex);
+  SPRINT_RETURN_IF_ERROR(CheckOwner());
+  for (TrainingRecord& training : disk_->trainings) {
+    if (training.id != id) continue;
+    training.state = state;
+    training.message = message;
+    training.finished = now;
+    return absl::OkStatus();
+  }
+  return absl::NotFoundError(absl::StrCat("there is no training ", id));
+}
+
+absl::StatusOr<std::vector<TrainingRecord>> MemoryStore::Trainings() {
+  const MutexLock lock(&disk_->mutex);
+  return disk_->trainings;
 }
 
 absl::Status MemoryStore::CheckVerdict(const VerdictRecord& verdict) const {

@@ -203,6 +203,31 @@ struct WorkerRecord {
   absl::Time first_seen;
 };
 
+// A trained selector as it is kept: its whole file, under the hash of its bytes.
+struct SelectorRecord {
+  std::string name;
+  Hash256 snapshot;     // of the outcomes it was trained on
+  std::string lineage;  // JSON, as in the file
+  std::string file;     // its bytes
+  absl::Time created;
+};
+
+// Frozen: the numbers are stored. A training that waits, or that a coordinator's end interrupted, is
+// kRunning.
+enum class TrainingState : int32_t { kRunning = 0, kFinished = 1, kFailed = 2, kCancelled = 3 };
+
+// A training that the coordinator runs: `sprint-selector train ARGUMENTS…` in `folder`.
+struct TrainingRecord {
+  int64_t id = 0;  // given by the store
+  std::string name;
+  std::string folder;
+  std::vector<std::string> arguments;
+  TrainingState state = TrainingState::kRunning;
+  std::string message;  // why it failed
+  absl::Time created;
+  absl::Time finished;  // meaningful unless it runs
+};
+
 struct StateChange {
   ExperimentId experiment;
   ExperimentState state = ExperimentState::kRunning;

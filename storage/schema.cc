@@ -38,9 +38,10 @@ absl::Status MakeMeta(Database& database) {
 }  // namespace
 
 absl::Span<const Migration> Migrations() {
-  static const std::array<Migration, 2> kMigrations = {{
+  static const std::array<Migration, 3> kMigrations = {{
       {1, "tables and views", Tables1AndViews1().c_str()},
       {2, "rules of decoding", kRules2},
+      {3, "selectors and trainings", kSelectors3},
   }};
   return kMigrations;
 }

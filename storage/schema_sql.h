@@ -7,6 +7,7 @@ namespace sprint {
 extern const char kTables1[];
 extern const char kViews1[];
 extern const char kRules2[];
+extern const char kSelectors3[];
 
 }  // namespace sprint
 

@@ -1,5 +1,5 @@
 // The class behind OpenSqliteStore; its parts are in sqlite_store.cc (opening, small calls),
-// sqlite_commit.cc, sqlite_experiment.cc (create, delete) and sqlite_load.cc.
+// sqlite_commit.cc, sqlite_experiment.cc (create, delete), sqlite_load.cc and sqlite_selectors.cc.
 #ifndef SPRINT_STORAGE_SQLITE_STORE_IMPL_H_
 #define SPRINT_STORAGE_SQLITE_STORE_IMPL_H_
 
@@ -36,6 +36,11 @@ class SqliteStore : public Store {
   absl::StatusOr<std::vector<GoldEntry>> Golds(ExperimentId id) override;
   absl::StatusOr<std::vector<UnjudgedAnswer>> Unjudged(ExperimentId id, int32_t judge_version,
                                                        int64_t limit) override;
+  absl::StatusOr<bool> PutSelector(const SelectorRecord& selector) override;
+  absl::StatusOr<int64_t> AddTraining(const TrainingRecord& training) override;
+  absl::Status EndTraining(int64_t id, TrainingState state, const std::string& message,
+                           absl::Time now) override;
+  absl::StatusOr<std::vector<TrainingRecord>> Trainings() override;
   WalStatus wal_status() const override;
 
  private:

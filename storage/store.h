@@ -99,6 +99,16 @@ class Store {
   virtual absl::StatusOr<std::vector<UnjudgedAnswer>> Unjudged(ExperimentId id, int32_t judge_version,
                                                                int64_t limit) = 0;
 
+  // Keeps a selector; one of the same bytes is there already: nothing changes. True when it is new.
+  virtual absl::StatusOr<bool> PutSelector(const SelectorRecord& selector) = 0;
+  // Adds a training that is to run; its number, never given twice.
+  virtual absl::StatusOr<int64_t> AddTraining(const TrainingRecord& training) = 0;
+  // NOT_FOUND when there is none of that number. REQUIRES: state is not kRunning.
+  virtual absl::Status EndTraining(int64_t id, TrainingState state, const std::string& message,
+                                   absl::Time now) = 0;
+  // All trainings, by number.
+  virtual absl::StatusOr<std::vector<TrainingRecord>> Trainings() = 0;
+
   // Zeroes where there is no log. To be reported when `held_back` stays true and `bytes` grows.
   virtual WalStatus wal_status() const { return {}; }
 };

@@ -39,6 +39,13 @@ class Answer {
   std::shared_ptr<Duty> duty_;
 };
 
+Coordinator::TrainingReply TrainingAnswer(v1::TrainingStatus* response, const Answer& answer) {
+  return [response, answer](absl::StatusOr<v1::TrainingStatus> status) {
+    if (status.ok()) *response = *std::move(status);
+    answer(status.status());
+  };
+}
+
 // Collects a submission, plans it on the pool, hands it to the loop.
 class SubmitReactor : public grpc::ServerReadReactor<v1::SubmitRequest> {
  public:
@@ -318,6 +325,42 @@ grpc::ServerUnaryReactor* ControlServiceImpl::Shutdown(grpc::CallbackServerConte
   request->now() ? coordinator_.Finish() : coordinator_.Drain();
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ControlServiceImpl::Train(grpc::CallbackServerContext* context,
+                                                    const v1::TrainRequest* request,
+                                                    v1::TrainingStatus* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const Answer answer(reactor);
+  if (request->folder().empty() || request->folder().front() != '/' || request->arguments().empty()) {
+    answer(absl::InvalidArgumentError("a training needs arguments, and an absolute folder to run in"));
+    return reactor;
+  }
+  TrainingRecord training;
+  training.name = request->name();
+  training.folder = request->folder();
+  training.arguments.assign(request->arguments().begin(), request->arguments().end());
+  coordinator_.Train(std::move(training), TrainingAnswer(response, answer));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ControlServiceImpl::TrainStatus(grpc::CallbackServerContext* context,
+                                                          const v1::TrainingRequest* request,
+                                                          v1::TrainingStatus* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  TrainingAnswer(response, Answer(reactor))(coordinator_.trainings().Status(request->training()));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ControlServiceImpl::CancelTraining(grpc::CallbackServerContext* context,
+                                                             const v1::TrainingRequest* request,
+                                                             v1::TrainingStatus* response) {
+  if (grpc::ServerUnaryReactor* refusal = Refusal(context)) return refusal;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  coordinator_.CancelTraining(request->training(), TrainingAnswer(response, Answer(reactor)));
   return reactor;
 }
 

@@ -36,6 +36,14 @@ class ControlServiceImpl : public v1::Control::CallbackService {
                                     v1::WorkersResponse* response) override;
   grpc::ServerUnaryReactor* Shutdown(grpc::CallbackServerContext* context, const v1::ShutdownRequest* request,
                                      v1::ShutdownResponse* response) override;
+  grpc::ServerUnaryReactor* Train(grpc::CallbackServerContext* context, const v1::TrainRequest* request,
+                                  v1::TrainingStatus* response) override;
+  grpc::ServerUnaryReactor* TrainStatus(grpc::CallbackServerContext* context,
+                                        const v1::TrainingRequest* request,
+                                        v1::TrainingStatus* response) override;
+  grpc::ServerUnaryReactor* CancelTraining(grpc::CallbackServerContext* context,
+                                           const v1::TrainingRequest* request,
+                                           v1::TrainingStatus* response) override;
   grpc::ServerUnaryReactor* Info(grpc::CallbackServerContext* context, const v1::InfoRequest* request,
                                  v1::InfoResponse* response) override;
 

@@ -55,6 +55,8 @@ absl::Status Coordinator::LoadUnfinished() {
     SPRINT_RETURN_IF_ERROR(Load(id));
     JudgeStored(id, {});
   }
+  SPRINT_ASSIGN_OR_RETURN(const std::vector<TrainingRecord> trainings, loop_.store().Trainings());
+  for (const TrainingRecord& training : trainings) trainings_.Add(training);
   SPRINT_LOG(kInfo) << "epoch " << epoch_ << ": " << ids.size() << " unfinished experiments";
   return absl::OkStatus();
 }
@@ -112,7 +114,7 @@ absl::Time Coordinator::Round(const absl::flat_hash_set<ExperimentId>& changed, 
 }
 
 void Coordinator::CheckIdle(absl::Time now) {
-  bool running = watches_.size() > 0;
+  bool running = watches_.size() > 0 || trainings_.busy();
   if (!running) {
     for (const ExperimentStatus& status : loop_.core().Experiments()) {
       running |= status.state == ExperimentState::kRunning;

@@ -19,6 +19,7 @@
 #include "coordinator/rpc/event_loop.h"
 #include "coordinator/rpc/gold_book.h"
 #include "coordinator/rpc/rates.h"
+#include "coordinator/rpc/trainings.h"
 #include "coordinator/rpc/watch_hub.h"
 #include "coordinator/rpc/work_pool.h"
 #include "sprint/v1/control.pb.h"
@@ -92,6 +93,14 @@ class Coordinator {
   void Watch(const std::string& name, std::shared_ptr<StatusSink> sink);
   void Unwatch(std::shared_ptr<StatusSink> sink);
 
+  // ---- Trainings. The program's main thread runs what Trainings().Next() says (trainings.h).
+  using TrainingReply = std::function<void(absl::StatusOr<v1::TrainingStatus>)>;
+  void Train(TrainingRecord training, TrainingReply reply);
+  void CancelTraining(int64_t id, TrainingReply reply);
+  // Keeps its selectors, then its end.
+  void TrainingEnded(int64_t id, TrainingResult result);
+  TrainingBook& trainings() { return trainings_; }
+
   // A line that every running experiment's status shows under `key`; empty: none any more.
   void SetNotice(const std::string& key, const std::string& text);
 
@@ -152,6 +161,7 @@ class Coordinator {
   absl::Time gauged_ = absl::InfinitePast();
 
   // ---- Shared.
+  TrainingBook trainings_;
   GoldBook golds_;
   mutable Mutex mutex_;
   CondVar done_changed_;

@@ -18,10 +18,11 @@
 namespace sprint {
 
 void AddFreeze(App& app);
-void AddTrain(App& app);
+// `words`: the command line behind "train", for a coordinator that is to run it.
+void AddTrain(App& app, const std::vector<std::string>& words);
 void AddEval(App& app);
 void AddCompare(App& app);
-void AddShowAndList(App& app);  // show, list
+void AddShowAndList(App& app);  // show, list, export
 void AddSelect(App& app);
 void AddChoose(App& app);
 

@@ -2,6 +2,8 @@
 // compare` and `sprint select` run it.
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "selector/program/commands.h"
 
@@ -10,7 +12,8 @@ int main(int argc, char** argv) {
     sprint::App app("Which arms to run for a question: selectors, trained on a sweep's outcomes.",
                     "sprint selector");
     sprint::AddFreeze(app);
-    sprint::AddTrain(app);
+    const std::vector<std::string> words(argv + (argc > 2 ? 2 : argc), argv + argc);
+    sprint::AddTrain(app, words);
     sprint::AddEval(app);
     sprint::AddCompare(app);
     sprint::AddShowAndList(app);

@@ -16,6 +16,7 @@
 #include "selector/calibration.h"
 #include "selector/cross_validation.h"
 #include "selector/program/commands.h"
+#include "selector/program/training_job.h"
 #include "selector/thinning.h"
 #include "selector/trainer.h"
 
@@ -40,6 +41,12 @@ struct Options {
   std::string checkpoint;
   int32_t checkpoint_every = 5;
   bool json = false;
+  // Of a training that a coordinator runs.
+  std::vector<std::string> words;  // the command line behind "train"
+  std::string coordinator, token_file;
+  bool detach = false;
+  bool here = false;  // in this process, whoever owns the database; nothing is recorded
+  std::string progress_file;
 };
 
 // "10:300": clusters, and questions kept of each.
@@ -53,11 +60,16 @@ absl::Status ParseThinning(const std::string& text, Lineage& lineage) {
   return UsageError(absl::StrCat("--thin ", text, ": write CLUSTERS:EACH, such as 10:300"));
 }
 
-// One bar over the trainings of a command.
+// How far a training is: a bar, or a file for who runs this as a child.
 class TrainingBar {
  public:
-  TrainingBar(const Terminal& terminal, std::string label)
+  // `before` of `all` trainings are done.
+  TrainingBar(const Terminal& terminal, std::string label, const std::string& file, int32_t before,
+              int32_t all)
       : label_(std::move(label)),
+        file_(file),
+        before_(before),
+        all_(all),
         printer_({terminal.err.tty, terminal.err.width, terminal.err.style},
                  [&terminal](absl::string_view text) { terminal.err.Write(text); }),
         start_(absl::Now()) {}
@@ -74,11 +86,29 @@ class TrainingBar {
     state.eta_seconds = each * (progress.epochs - progress.epoch);
     state.state = absl::StrFormat("loss %.4f, validation %.4f, best %.4f", progress.train_loss,
                                   progress.validation_loss, progress.best_loss);
-    if (now - start_ > absl::Seconds(1)) printer_.Update(state, now);
+    if (file_.empty()) {
+      if (now - start_ > absl::Seconds(1)) printer_.Update(state, now);
+    } else if (now >= next_write_) {
+      next_write_ = now + absl::Milliseconds(200);
+      Write(state);
+    }
   }
 
  private:
+  void Write(const ProgressState& state) const {
+    const double share = static_cast<double>(state.done) / static_cast<double>(state.total);
+    const Json json = {
+        {"doing", absl::StrCat(label_, ", epoch ", state.done, " of ", state.total, ", ", state.state)},
+        {"share", (before_ + share) / all_},
+        {"eta_seconds", state.eta_seconds * (all_ - before_)}};
+    // Progress that cannot be told is no reason to stop.
+    (void)WriteFileAtomically(file_, json.dump());
+  }
+
   const std::string label_;
+  const std::string file_;
+  const int32_t before_, all_;
+  absl::Time next_write_ = absl::InfinitePast();
   ProgressPrinter printer_;
   const absl::Time start_;
   int32_t first_ = 0;
@@ -156,7 +186,8 @@ absl::StatusOr<Row> TrainSeed(const Terminal& terminal, const Options& options, 
   run.checkpoint = options.checkpoint.empty() ? absl::StrCat(row.path, ".checkpoint")
                                               : absl::StrCat(options.checkpoint, "-", seed);
   run.checkpoint_every = options.checkpoint_every;
-  TrainingBar bar(terminal, absl::StrCat("seed ", seed));
+  TrainingBar bar(terminal, absl::StrCat("seed ", seed), options.progress_file,
+                  static_cast<int32_t>(seed - options.train.seed), options.seeds);
   SPRINT_ASSIGN_OR_RETURN(TrainedSelector trained,
                           TrainSelector(material.snapshot, material.features, material.train,
                                         material.validation, train, run, [&](const TrainProgress& progress) {
@@ -227,6 +258,32 @@ void ShowFolds(const Terminal& terminal, const CrossValidation& folds, int32_t c
   terminal.out.Write(table.Render(terminal.out.style, terminal.out.width));
 }
 
+// Gives the training to a coordinator where one is to run it; whether it did.
+absl::StatusOr<bool> HandOn(const Terminal& terminal, const Options& options) {
+  if (options.here) return false;
+  TrainingJob job;
+  job.connection.database = options.database;
+  job.connection.coordinator = options.coordinator;
+  job.connection.token_file = options.token_file;
+  job.detach = options.detach;
+  job.json = options.json;
+  job.name = options.source;
+  SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, CoordinatorFor(job));
+  if (coordinator.attached == nullptr && coordinator.started == nullptr) return false;
+  std::string source = options.source;
+  if (!FileExists(source)) {
+    // Frozen now: a training that goes on after a restart must find the same outcomes.
+    FreezeOptions freeze = options.freeze;
+    freeze.experiments = {options.source};
+    SPRINT_ASSIGN_OR_RETURN(const FrozenFile frozen, FreezeToFile(options.database, freeze, ""));
+    source = frozen.path;
+  }
+  for (const std::string& word : options.words)
+    job.arguments.push_back(word == options.source ? source : word);
+  SPRINT_RETURN_IF_ERROR(RunTrainingJob(terminal, coordinator, std::move(job)));
+  return true;
+}
+
 absl::StatusOr<int> Train(const Terminal& terminal, Options options) {
   SPRINT_ASSIGN_OR_RETURN(options.train.loss, ParseLossKind(options.loss));
   SPRINT_ASSIGN_OR_RETURN(options.train.score, ParseScoreKind(options.score));
@@ -234,6 +291,8 @@ absl::StatusOr<int> Train(const Terminal& terminal, Options options) {
   if (!valid.ok()) return UsageError(valid.message());
   const absl::Status recipe = CheckRecipe(options.recipe);
   if (!recipe.ok()) return UsageError(recipe.message());
+  SPRINT_ASSIGN_OR_RETURN(const bool handed_on, HandOn(terminal, options));
+  if (handed_on) return kExitDone;
   SPRINT_ASSIGN_OR_RETURN(const Material material, Prepare(terminal, options));
   Json json = {{"snapshot", material.lineage.snapshot_hash}, {"features", material.lineage.recipe}};
   std::vector<Row> rows;
@@ -246,9 +305,15 @@ absl::StatusOr<int> Train(const Terminal& terminal, Options options) {
     json["selectors"].push_back(entry);
     rows.push_back(std::move(row));
   }
+  if (!options.here) {
+    std::vector<std::string> files;
+    for (const Row& row : rows) files.push_back(row.path);
+    SPRINT_RETURN_IF_ERROR(
+        RecordSelectors(terminal, options.database, material.lineage.snapshot_hash, files));
+  }
   if (!options.json) ShowRows(terminal, rows);
   if (options.folds > 0) {
-    TrainingBar bar(terminal, "folds");
+    TrainingBar bar(terminal, "folds", "", 0, 1);
     SPRINT_ASSIGN_OR_RETURN(const CrossValidation folds,
                             CrossValidate(material.snapshot, material.features, options.folds, options.train,
                                           {options.features.sources.threads, "", 0}, [&](int32_t done) {
@@ -295,10 +360,31 @@ void AddTrainingOptions(CLI::App* command, Options& options) {
   add("--checkpoint-every", options.checkpoint_every, "Epochs between checkpoints; 0: none", "N");
 }
 
+void AddJobOptions(CLI::App* command, Options& options) {
+  const auto add = [command](const std::string& flag, auto& value, const std::string& text) {
+    return command->add_option(flag, value, text)->group("Coordinator");
+  };
+  add("--coordinator", options.coordinator,
+      "The coordinator that trains; else the one that owns the database")
+      ->envname("SPRINT_COORDINATOR")
+      ->type_name("HOST:PORT");
+  add("--token-file", options.token_file, "The word that it asks for")
+      ->envname("SPRINT_TOKEN_FILE")
+      ->type_name("FILE");
+  command
+      ->add_flag("--detach", options.detach,
+                 "Return once a coordinator has it; where none runs one is started")
+      ->group("Coordinator");
+  command->add_flag("--here", options.here, "Train in this process, and record nothing")
+      ->group("Coordinator");
+  command->add_option("--progress-file", options.progress_file)->group("");
+}
+
 }  // namespace
 
-void AddTrain(App& app) {
+void AddTrain(App& app, const std::vector<std::string>& words) {
   auto options = std::make_shared<Options>();
+  options->words = words;
   CLI::App* command = app.Add(
       app.root(), "train", "Train selectors on a snapshot, or on an experiment, which is frozen first",
       {"sprint selector train demo --db sprint.db --seeds 5",
@@ -322,6 +408,7 @@ void AddTrain(App& app) {
       ->capture_default_str();
   AddFeatureOptions(command, options->features);
   AddTrainingOptions(command, *options);
+  AddJobOptions(command, *options);
   AddSplitOptions(command, options->freeze);
   command->add_flag("--json", options->json, "As JSON");
 }

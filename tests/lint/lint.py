@@ -31,7 +31,7 @@ LAYERS = {
     "worker/engine": ["base", "model"],
     "worker": ["base", "model", "conversation", "proto"],
     "selector": ["base", "model", "eval", "storage", "worker/engine"],
-    "selector/program": ["base", "model", "eval", "storage", "selector", "cli/app", "cli/terminal", "cli/render"],
+    "selector/program": ["base", "model", "eval", "storage", "selector", "cli"],
     "cli": ["base", "model", "eval", "storage", "selector", "conversation", "proto"],
     "demo": ["base", "model", "eval"],
     "bench": list(ROOMS),

@@ -77,6 +77,8 @@ class SweepDatabase {
     EXPECT_OK(reader);
     return *std::move(reader);
   }
+  // Gives up the ownership, so that a coordinator may take the database.
+  void Close() { store_.reset(); }
   const std::string& path() const { return path_; }
   const TempDir& dir() const { return dir_; }
 

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/file.h"
@@ -85,6 +86,9 @@ class SelectorProgramTest : public ::testing::Test {
     ASSERT_EQ(frozen.exit_code, 0) << frozen.err;
   }
 
+  // The fixture owns the database until then.
+  void CloseStore() { database_.Close(); }
+
   SweepDatabase database_;
 };
 
@@ -126,12 +130,12 @@ TEST_F(SelectorProgramTest, FreezesTrainsComparesAndChooses) {
            "--features-file", "features.safetensors"});
   EXPECT_NE(chosen.exit_code, 0) << "features of all questions do not fit the test questions alone";
   EXPECT_EQ(Run({"show", "mine-1.selector"}).exit_code, 0);
-  EXPECT_THAT(Run({"list"}).out, ::testing::HasSubstr("mine-2.selector"));
+  EXPECT_THAT(Run({"list", "."}).out, ::testing::HasSubstr("mine-2.selector"));
 }
 
 TEST_F(SelectorProgramTest, TrainingKilledAndRunAgainEndsAtTheSameFile) {
   Freeze();
-  const std::string epochs = "4000";
+  const std::string epochs = "1200";
   const ProgramResult whole = Run(Training("whole", epochs));
   ASSERT_EQ(whole.exit_code, 0) << whole.err;
   const std::string checkpoint = File("killed-1.selector.checkpoint");
@@ -153,6 +157,59 @@ TEST_F(SelectorProgramTest, TrainingKilledAndRunAgainEndsAtTheSameFile) {
   EXPECT_EQ(ReadFile(File("killed-1.selector")).value_or("a"),
             ReadFile(File("whole-1.selector")).value_or("b"));
   EXPECT_FALSE(FileExists(checkpoint));
+}
+
+TEST_F(SelectorProgramTest, TheDatabaseKeepsWhatWasTrainedAndGivesItBack) {
+  Freeze();
+  CloseStore();
+  std::vector<std::string> training = Training("kept", "5");
+  training.insert(training.end(), {"--db", database_.path()});
+  ASSERT_EQ(Run(training).exit_code, 0);
+  const ProgramResult listed = Run({"list", "--db", database_.path()});
+  EXPECT_THAT(listed.out, ::testing::HasSubstr("kept-1 ("));
+  ASSERT_EQ(Run({"export", "kept-1", "--db", database_.path(), "--out", "back"}).exit_code, 0);
+  EXPECT_EQ(ReadFile(File("back")).value_or("a"), ReadFile(File("kept-1.selector")).value_or("b"));
+  EXPECT_EQ(Run({"export", "other", "--db", database_.path()}).exit_code, 1);
+}
+
+// A training that waits for its coordinator, which is killed in the middle and started again.
+TEST_F(SelectorProgramTest, ACoordinatorTrainsAndGoesOnAfterItWasKilled) {
+  Freeze();
+  CloseStore();
+  const std::string epochs = "1600";
+  ASSERT_EQ(Run(Training("whole", epochs)).exit_code, 0);
+  const auto start = [&] {
+    return std::make_unique<Background>(
+        testing::BinDir() + "/sprint-coordinator",
+        std::vector<std::string>{"--db", database_.path(), "--log-file", File("coordinator.log")},
+        database_.dir().path(), File("coordinator.out"), File("coordinator.err"));
+  };
+  std::unique_ptr<Background> coordinator = start();
+  ASSERT_TRUE(Eventually(absl::Seconds(60), [&] { return FileExists(database_.path() + ".endpoint"); }));
+  std::vector<std::string> training = Training("job", epochs);
+  training.insert(training.end(), {"--db", database_.path(), "--detach", "--json"});
+  const ProgramResult submitted = Run(training);
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.err;
+  EXPECT_EQ(nlohmann::json::parse(submitted.out)["training"], 1);
+  ASSERT_TRUE(Eventually(absl::Seconds(60), [&] { return FileExists(File("job-1.selector.checkpoint")); }));
+  coordinator->Signal(SIGKILL);
+  coordinator->Wait();
+  EXPECT_FALSE(FileExists(File("job-1.selector"))) << "it was done before its coordinator was killed";
+  coordinator = start();
+  ASSERT_TRUE(Eventually(absl::Seconds(120), [&] {
+    return absl::StrContains(Run({"list", "--db", database_.path()}).out, "job-1 (");
+  })) << ReadFile(File("coordinator.log")).value_or("");
+  EXPECT_EQ(ReadFile(File("job-1.selector")).value_or("a"), ReadFile(File("whole-1.selector")).value_or("b"));
+  // Waiting, this time, and for one that cannot be done.
+  std::vector<std::string> impossible = Training("job", "5");
+  impossible.insert(impossible.end(), {"--db", database_.path(), "--hidden", "70000"});
+  EXPECT_EQ(Run(impossible).exit_code, 2) << "refused before a coordinator is asked";
+  ASSERT_EQ(std::remove(File("features.safetensors").c_str()), 0);
+  std::vector<std::string> failing = Training("job", "5");
+  failing.insert(failing.end(), {"--db", database_.path()});
+  const ProgramResult failed = Run(failing);
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.err, ::testing::HasSubstr("features.safetensors"));
 }
 
 TEST_F(SelectorProgramTest, QuestionsSeenInTrainingAreRefusedUnlessToldSo) {

@@ -163,6 +163,8 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGainsDecodingRulesAndItsRunsStayWha
     Sql(absl::StrCat("ALTER TABLE run DROP COLUMN ", column));
   }
   Sql("CREATE VIEW v_outcome AS SELECT 1");
+  Sql("DROP TABLE selector");
+  Sql("DROP TABLE training");
   Sql("PRAGMA user_version = 1");
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Store> store, Open());
   ASSERT_OK_AND_ASSIGN(const ExperimentRecord record, store->LoadExperiment(ExperimentId(1)));

@@ -71,6 +71,36 @@ TEST_P(StoreTest, GivesBackTheSameAfterAReopen) {
   EXPECT_EQ(after.counters[2], (ArmCounters{cell.arm, 2, 1, 1, 1, 0, 4}));
 }
 
+TEST_P(StoreTest, KeepsASelectorOnceAndTrainingsUntilTheyEnd) {
+  const SelectorRecord selector = {"mine", Sha256("snapshot"), "{}", std::string("bytes\0more", 10),
+                                   TestTime()};
+  ASSERT_OK_AND_ASSIGN(const bool first, store_->PutSelector(selector));
+  EXPECT_TRUE(first);
+  ASSERT_OK_AND_ASSIGN(const bool again, store_->PutSelector(selector));
+  EXPECT_FALSE(again);
+  TrainingRecord training;
+  training.name = "mine";
+  training.folder = "/somewhere";
+  training.arguments = {"a b", "--seed", "1"};
+  training.created = TestTime();
+  ASSERT_OK_AND_ASSIGN(const int64_t one, store_->AddTraining(training));
+  ASSERT_OK_AND_ASSIGN(const int64_t two, store_->AddTraining(training));
+  EXPECT_NE(one, two);
+  ASSERT_OK(store_->EndTraining(one, TrainingState::kFailed, "no luck", TestTime(5)));
+  EXPECT_EQ(store_->EndTraining(99, TrainingState::kFinished, "", TestTime(5)).code(),
+            absl::StatusCode::kNotFound);
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const std::vector<TrainingRecord> all, store_->Trainings());
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].id, one);
+  EXPECT_EQ(all[0].state, TrainingState::kFailed);
+  EXPECT_EQ(all[0].message, "no luck");
+  EXPECT_EQ(all[0].finished, TestTime(5));
+  EXPECT_EQ(all[1].state, TrainingState::kRunning);
+  EXPECT_EQ(all[1].arguments, training.arguments);
+  EXPECT_EQ(all[1].folder, "/somewhere");
+}
+
 TEST_P(StoreTest, ContinuesAKnownSelectionWhateverItsOrderNameAndPaths) {
   ExperimentPlan plan = GridPlan(3, 3);
   const ExperimentRecord first = Create(plan);

@@ -112,6 +112,12 @@ class FakeLoader : public ModelLoader {
 
 }  // namespace
 
+double PlantedAnswers::Probability(int32_t first_token, const Arm& arm) const {
+  if (arm.edits().size() != 1) return base;
+  const int32_t number = 10 * arm.edits()[0].layer + arm.edits()[0].head;
+  return number / good == first_token % clusters ? base + effect : base;
+}
+
 std::vector<int32_t> FakeTokens(const std::vector<int32_t>& prompt, const Arm& arm, const Decoding& decoding,
                                 const FakeEngineOptions& options) {
   CounterRng rng(SeedOf(prompt, arm, options.salt), 0);
@@ -119,7 +125,10 @@ std::vector<int32_t> FakeTokens(const std::vector<int32_t>& prompt, const Arm& a
   const auto length = std::max(2, options.min_tokens + static_cast<int>(rng.NextBelow(spread)));
   std::vector<int32_t> tokens;
   for (int i = 0; i + 2 < length; ++i) tokens.push_back(10 + static_cast<int32_t>(rng.NextBelow(1000)));
-  tokens.push_back(rng.NextBelow(3) > 0 ? prompt[0] : 10 + static_cast<int32_t>(rng.NextBelow(1000)));
+  const bool right = options.planted.clusters > 0
+                         ? rng.NextDouble() < options.planted.Probability(prompt[0], arm)
+                         : rng.NextBelow(3) > 0;
+  tokens.push_back(right ? prompt[0] : 10 + static_cast<int32_t>(rng.NextBelow(1000)));
   tokens.push_back(kStop);
   const auto most = static_cast<size_t>(std::max(1, decoding.max_new_tokens));
   if (tokens.size() > most) tokens.resize(most);
@@ -168,6 +177,14 @@ absl::StatusOr<FakeEngineOptions> ParseFakeEngineOptions(const std::string& text
       options.numerics = value;
     } else if (pair[0] == "salt") {
       options.salt = value;
+    } else if (pair[0] == "planted") {
+      int base = 0;
+      int effect = 0;
+      ok = range.size() == 4 && absl::SimpleAtoi(range[0], &options.planted.clusters) &&
+           absl::SimpleAtoi(range[1], &options.planted.good) && absl::SimpleAtoi(range[2], &base) &&
+           absl::SimpleAtoi(range[3], &effect) && options.planted.good > 0;
+      options.planted.base = base / 100.0;
+      options.planted.effect = effect / 100.0;
     } else if (pair[0] == "refuse") {
       options.refuse = value;
     } else {

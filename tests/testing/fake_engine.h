@@ -14,6 +14,17 @@
 
 namespace sprint::testing {
 
+// Answers with structure: questions of `clusters` clusters, each with `good` heads of its own that are right
+// more often. A question's cluster is its first token modulo `clusters`; head (layer, head) has the number 10
+// * layer + head, and heads are dealt to clusters in turn.
+struct PlantedAnswers {
+  int clusters = 0;  // 0: no structure
+  int good = 1;
+  double base = 0;    // the probability that any arm is right,
+  double effect = 0;  // and what a good head adds
+  double Probability(int32_t first_token, const Arm& arm) const;
+};
+
 struct FakeEngineOptions {
   int capacity = 64;                 // sequences at once
   int min_tokens = 4;                // of an answer, the stop token included;
@@ -23,11 +34,13 @@ struct FakeEngineOptions {
                                      // the process when such a cell is half done
   std::vector<std::string> failing;  // the same, but Submit refuses it
   std::string numerics = "fake";
-  std::string salt;    // another salt, another text: for tests of determinism alarms
+  std::string salt;  // another salt, another text: for tests of determinism alarms
+  PlantedAnswers planted;
   std::string refuse;  // not empty: the loader refuses every run with this message
 };
 
-// "capacity=8,step-ms=2,tokens=4-12,poison=L1H0@5/L2H1,failing=…,numerics=x,salt=y,refuse=why".
+// "capacity=8,step-ms=2,tokens=4-12,poison=L1H0@5/L2H1,failing=…,numerics=x,salt=y,refuse=why,
+// planted=20-5-10-15" (clusters, good heads, base and effect in percent).
 // INVALID_ARGUMENT for anything else.
 absl::StatusOr<FakeEngineOptions> ParseFakeEngineOptions(const std::string& text);
 

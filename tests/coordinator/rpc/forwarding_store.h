@@ -39,6 +39,17 @@ class ForwardingStore : public Store {
                                                        int64_t limit) override {
     return store_->Unjudged(id, version, limit);
   }
+  absl::StatusOr<bool> PutSelector(const SelectorRecord& selector) override {
+    return store_->PutSelector(selector);
+  }
+  absl::StatusOr<int64_t> AddTraining(const TrainingRecord& training) override {
+    return store_->AddTraining(training);
+  }
+  absl::Status EndTraining(int64_t id, TrainingState state, const std::string& message,
+                           absl::Time now) override {
+    return store_->EndTraining(id, state, message, now);
+  }
+  absl::StatusOr<std::vector<TrainingRecord>> Trainings() override { return store_->Trainings(); }
 
  private:
   const std::unique_ptr<Store> store_;
