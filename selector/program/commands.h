@@ -55,7 +55,7 @@ absl::StatusOr<FeatureMatrix> FeaturesWithProgress(const Terminal& terminal, con
 
 // --policy, --baseline, --sharpness.
 struct PolicyFlags {
-  std::string kind = "top";
+  std::string kind = "neighbours";
   std::string baseline = "candidate";
   double sharpness = 8;
 };
