@@ -108,7 +108,7 @@ class Pipeline {
 void RunAll(Pipeline& pipeline, int questions) {
   ASSERT_NO_FATAL_FAILURE(pipeline.Sweep(questions));
   ASSERT_NO_FATAL_FAILURE(pipeline.Run({"freeze", "sweep", "--db", pipeline.Database(), "--out",
-                                        pipeline.File("sweep.snapshot.json"), "--test-share", "0.15"},
+                                        pipeline.File("sweep.snapshot.json"), "--test-share", "0.1"},
                                        "frozen"));
   ASSERT_NO_FATAL_FAILURE(pipeline.WriteFeatures());
   ASSERT_NO_FATAL_FAILURE(pipeline.Run(
@@ -134,7 +134,7 @@ nlohmann::json RowOf(const Pipeline& pipeline, const std::string& method) {
 TEST(SelectorPipelineTest, PlantedStructureIsFoundThroughWorkersStoreFreezeAndTraining) {
   const PlantedAnswers planted = {kClusters, 5, 0.05, 0.15};
   Pipeline pipeline("20-5-5-15");
-  ASSERT_NO_FATAL_FAILURE(RunAll(pipeline, 1500));
+  ASSERT_NO_FATAL_FAILURE(RunAll(pipeline, 2400));
   auto selector = LoadSelector(pipeline.File("mine-1.selector"));
   ASSERT_OK(selector);
   const std::vector<size_t> test = pipeline.snapshot().Of(Split::kTest);
