@@ -55,13 +55,16 @@ void AddSpecFlags(CLI::App* command, LaunchFlags& flags) {
 }
 
 void AddArmFlags(CLI::App* command, LaunchFlags& flags) {
-  InGroup(command->add_option(
-              "--arms", flags.arms,
-              "all; L3H* (each head of layer 3); L3 (the whole layer); 3:5; L3H0-8+L7H2; several by commas"),
+  InGroup(command->add_option("--arms", flags.arms,
+                              "all; L3H* (each head of layer 3); L3 (the whole layer); 3:5; L3H0-8+L7H2; "
+                              "L3H5*0.5 (scaled); several by commas"),
           "ARMS");
   InGroup(command->add_option("--group", flags.group, "Heads taken together in all and L3H*")
               ->check(CLI::Validator(CLI::PositiveNumber).description("")),
           "N");
+  InGroup(command->add_option("--scale", flags.scale,
+                              "Multiply the heads of all, L3H* and L3 by this in place of 0: a control"),
+          "FACTOR");
 }
 
 }  // namespace sprint

@@ -185,6 +185,7 @@ absl::StatusOr<v1::ExperimentSpec> BuildSpec(const LaunchFlags& flags) {
     spec.mutable_arms()->set_per_question(Absolute(*flags.choices));
   }
   if (flags.group) spec.mutable_arms()->set_group(*flags.group);
+  if (flags.scale) spec.mutable_arms()->set_scale(*flags.scale);
   SPRINT_RETURN_IF_ERROR(CompleteSpec(spec, folder));
   if (spec.name().empty()) spec.set_name(DefaultName(spec));
   return spec;

@@ -27,6 +27,7 @@ struct LaunchFlags {
   std::vector<std::string> arms;       // as AddArmWords reads; instead of the spec's
   std::optional<std::string> choices;  // a file of each question's own arms; instead of the spec's
   std::optional<int32_t> group;
+  std::optional<double> scale;
   std::optional<std::string> format;
   std::optional<std::string> system;
   std::optional<std::string> prompt_template;

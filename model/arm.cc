@@ -1,11 +1,13 @@
 #include "model/arm.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 
@@ -24,12 +26,39 @@ bool ParseIndex(absl::string_view text, int32_t& out) {
          absl::SimpleAtoi(text, &out) && out <= kMaxIndex;
 }
 
-// "3:5", "L3H5", "3:0-8", "L3H0-8".
+// A plain decimal: "0.5", "2".
+bool ParseFactor(absl::string_view text, double& factor) {
+  return !text.empty() && text.find_first_not_of("0123456789.") == absl::string_view::npos &&
+         absl::SimpleAtod(text, &factor);
+}
+
+constexpr int32_t kMostThousandths = 10'000;
+
+int32_t ThousandthsOf(HeadOp op) {
+  return static_cast<int32_t>(op) - static_cast<int32_t>(HeadOp::kScaleZero);
+}
+
+// "0.5" of 500.
+std::string FactorText(int32_t thousandths) {
+  std::string text = absl::StrFormat("%d.%03d", thousandths / 1000, thousandths % 1000);
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+// "3:5", "L3H5", "3:0-8", "L3H0-8", and any of them with "*0.5" behind.
 absl::Status ParsePart(absl::string_view part, absl::string_view whole, std::vector<HeadEdit>& edits) {
   const absl::Status bad = Invalid(
       absl::StrCat("\"", whole, "\" is not an arm; write L3H5 or 3:5 (layer, head), L3H0-8 for a range, ",
-                   "several joined by +, or baseline"));
+                   "L3H5*0.5 to scale, several joined by +, or baseline"));
   absl::string_view rest = part;
+  HeadOp op = HeadOp::kZero;
+  if (const size_t star = part.rfind('*'); star != absl::string_view::npos && star + 1 < part.size()) {
+    double factor = 0;
+    if (!ParseFactor(part.substr(star + 1), factor)) return bad;
+    SPRINT_ASSIGN_OR_RETURN(op, ScaleBy(factor));
+    rest = part.substr(0, star);
+  }
   const bool lettered = absl::ConsumePrefix(&rest, "L") || absl::ConsumePrefix(&rest, "l");
   const size_t cut = lettered ? rest.find_first_of("Hh") : rest.find(':');
   if (cut == absl::string_view::npos) return bad;
@@ -46,11 +75,30 @@ absl::Status ParsePart(absl::string_view part, absl::string_view whole, std::vec
   last = first;
   if (absl::StrContains(heads, '-') && !ParseIndex(range.second, last)) return bad;
   if (last < first) return Invalid(absl::StrCat("\"", whole, "\": the range ", heads, " runs backwards"));
-  for (int32_t head = first; head <= last; ++head) edits.push_back({layer, head, HeadOp::kZero});
+  for (int32_t head = first; head <= last; ++head) edits.push_back({layer, head, op});
   return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::StatusOr<HeadOp> ScaleBy(double factor) {
+  const double thousandths = factor * 1000;
+  const double whole = std::round(thousandths);
+  if (!(std::abs(thousandths - whole) < 1e-6) || whole < 1 || whole > kMostThousandths || whole == 1000) {
+    return Invalid(absl::StrCat("a head cannot be scaled by ", factor,
+                                "; take a multiple of 0.001 above 0, at most 10, and not 1"));
+  }
+  return static_cast<HeadOp>(static_cast<int32_t>(HeadOp::kScaleZero) + static_cast<int32_t>(whole));
+}
+
+bool IsHeadOp(HeadOp op) {
+  const int32_t thousandths = ThousandthsOf(op);
+  return op == HeadOp::kZero || (thousandths >= 1 && thousandths <= kMostThousandths && thousandths != 1000);
+}
+
+float FactorOf(HeadOp op) {
+  return op == HeadOp::kZero ? 0.0F : static_cast<float>(ThousandthsOf(op) / 1000.0);
+}
 
 absl::StatusOr<Arm> Arm::Create(std::vector<HeadEdit> edits) {
   std::sort(edits.begin(), edits.end());
@@ -61,9 +109,10 @@ absl::StatusOr<Arm> Arm::Create(std::vector<HeadEdit> edits) {
       return Invalid(
           absl::StrCat("layer ", edit.layer, ", head ", edit.head, ": both count from 0 to ", kMaxIndex));
     }
-    if (edit.op != HeadOp::kZero) {
+    if (!IsHeadOp(edit.op)) {
       return Invalid(absl::StrCat("L", edit.layer, "H", edit.head, ": operation ",
-                                  static_cast<int32_t>(edit.op), " is not known; 0 (zero the head) is"));
+                                  static_cast<int32_t>(edit.op),
+                                  " is not known; 0 (zero the head) is, and 10000 + so many thousandths"));
     }
     if (i > 0 && edits[i - 1].layer == edit.layer && edits[i - 1].head == edit.head) {
       return Invalid(absl::StrCat("L", edit.layer, "H", edit.head, " has two operations"));
@@ -89,12 +138,13 @@ std::string Arm::Name() const {
   std::string name;
   for (size_t i = 0; i < edits_.size();) {
     size_t end = i + 1;  // of the run of neighbouring heads
-    while (end < edits_.size() && edits_[end].layer == edits_[i].layer &&
+    while (end < edits_.size() && edits_[end].layer == edits_[i].layer && edits_[end].op == edits_[i].op &&
            edits_[end].head == edits_[end - 1].head + 1) {
       ++end;
     }
     absl::StrAppend(&name, i == 0 ? "" : "+", "L", edits_[i].layer, "H", edits_[i].head);
     if (end - i > 1) absl::StrAppend(&name, "-", edits_[end - 1].head);
+    if (edits_[i].op != HeadOp::kZero) absl::StrAppend(&name, "*", FactorText(ThousandthsOf(edits_[i].op)));
     i = end;
   }
   return name;
@@ -136,10 +186,10 @@ absl::Status CheckLayers(const std::vector<int32_t>& wanted, int32_t layers) {
 }
 
 // The arms of one layer: its heads in consecutive groups of `group`.
-absl::Status AppendLayer(int32_t layer, int32_t heads, int32_t group, std::vector<Arm>& arms) {
+absl::Status AppendLayer(int32_t layer, int32_t heads, int32_t group, HeadOp op, std::vector<Arm>& arms) {
   for (int32_t first = 0; first < heads; first += group) {
     std::vector<HeadEdit> edits;
-    for (int32_t head = first; head < first + group; ++head) edits.push_back({layer, head, HeadOp::kZero});
+    for (int32_t head = first; head < first + group; ++head) edits.push_back({layer, head, op});
     SPRINT_ASSIGN_OR_RETURN(Arm arm, Arm::Create(std::move(edits)));
     arms.push_back(std::move(arm));
   }
@@ -155,6 +205,10 @@ absl::StatusOr<std::vector<Arm>> ExpandArms(const ArmSpec& spec, int32_t layers,
   }
   SPRINT_RETURN_IF_ERROR(CheckLayers(spec.head_layers, layers));
   SPRINT_RETURN_IF_ERROR(CheckLayers(spec.whole_layers, layers));
+  HeadOp op = HeadOp::kZero;
+  if (spec.factor != 0) {
+    SPRINT_ASSIGN_OR_RETURN(op, ScaleBy(spec.factor));
+  }
   std::vector<Arm> arms = {Arm()};
   for (const std::string& name : spec.explicit_arms) {
     SPRINT_ASSIGN_OR_RETURN(Arm arm, Arm::Parse(name));
@@ -162,11 +216,11 @@ absl::StatusOr<std::vector<Arm>> ExpandArms(const ArmSpec& spec, int32_t layers,
     arms.push_back(std::move(arm));
   }
   for (const int32_t layer : spec.head_layers)
-    SPRINT_RETURN_IF_ERROR(AppendLayer(layer, heads, spec.group, arms));
+    SPRINT_RETURN_IF_ERROR(AppendLayer(layer, heads, spec.group, op, arms));
   for (const int32_t layer : spec.whole_layers)
-    SPRINT_RETURN_IF_ERROR(AppendLayer(layer, heads, heads, arms));
+    SPRINT_RETURN_IF_ERROR(AppendLayer(layer, heads, heads, op, arms));
   for (int32_t layer = 0; spec.all_heads && layer < layers; ++layer) {
-    SPRINT_RETURN_IF_ERROR(AppendLayer(layer, heads, spec.group, arms));
+    SPRINT_RETURN_IF_ERROR(AppendLayer(layer, heads, spec.group, op, arms));
   }
   std::sort(arms.begin(), arms.end());
   arms.erase(std::unique(arms.begin(), arms.end()), arms.end());

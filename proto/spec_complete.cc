@@ -89,10 +89,11 @@ absl::Status CompleteArmSet(v1::ArmSet& set, const std::string& where) {
           absl::StrCat(where, " names layer ", edit.layer(), " head ", edit.head(), "; both count from 0"));
     }
     Default(edit.mutable_op(), "zero");
-    if (edit.op() != "zero") {
-      return Bad(absl::StrCat(where, ": the operation \"", edit.op(),
-                              "\" is not known; zero is the only one for now"));
+    if (edit.op() != "zero" && edit.op() != "scale") {
+      return Bad(absl::StrCat(where, ": the operation \"", edit.op(), "\" is not known; zero and scale are"));
     }
+    if ((edit.op() == "scale") != (edit.factor() != 0))
+      return Bad(absl::StrCat(where, ": scale needs a factor, and zero takes none"));
   }
   return absl::OkStatus();
 }
@@ -101,7 +102,7 @@ absl::Status CompleteArmSet(v1::ArmSet& set, const std::string& where) {
 absl::Status CompleteOwnArms(v1::Arms& arms, const std::string& folder) {
   const char* field = arms.per_question().empty() ? "arms.choices" : "arms.per_question";
   const bool both = !arms.per_question().empty() && !arms.choices().empty();
-  if (both || arms.all_heads() || arms.has_group() || !arms.head_layers().empty() ||
+  if (both || arms.all_heads() || arms.has_group() || arms.scale() != 0 || !arms.head_layers().empty() ||
       !arms.whole_layers().empty() || !arms.explicit_().empty()) {
     return Bad(absl::StrCat(field, " gives each question arms of its own and stands alone; leave the other ",
                             "fields of arms out"));

@@ -138,6 +138,21 @@ TEST_F(Sweep, RunsEachQuestionUnderArmsOfItsOwnAndKeepsWhatWasChosen) {
               HasSubstr("5 there already, 0 to compute"));
 }
 
+TEST_F(Sweep, ScaledHeadsAreArmsOfTheirOwnBesideThePrunedOnes) {
+  ASSERT_EQ(Sprint(Launch({"--limit", "6", "--arms", "L3H4-5,L3H5*0.25"})).exit_code, 0);
+  const ProgramResult scaled =
+      Sprint(Launch({"--limit", "6", "--arms", "L3H*", "--scale", "0.25", "--name", "s"}));
+  EXPECT_THAT(scaled.err, HasSubstr("42 cells, 12 there already, 30 to compute"))
+      << "the baseline's and one arm's";
+  EXPECT_EQ(Number("SELECT count(*) FROM v_arm_accuracy WHERE experiment_id = 2 AND arm LIKE 'L3H_*0.25'"),
+            6);
+  EXPECT_EQ(Number("SELECT op FROM arm_edit JOIN arm USING (arm_id) WHERE name = 'L3H5*0.25'"), 10250);
+  EXPECT_EQ(Sprint({"db", "check"}).exit_code, 0);
+  const ProgramResult odd = Sprint(Launch({"--limit", "6", "--scale", "1"}));
+  EXPECT_EQ(odd.exit_code, 1);
+  EXPECT_THAT(odd.err, HasSubstr("a head cannot be scaled by 1"));
+}
+
 TEST_F(Sweep, GoesOnWhenItsCommandIsKilled) {
   {
     testing::Background launch(testing::BinDir() + "/sprint", Launch({"--limit", "60"}), folder_.path(),

@@ -25,8 +25,28 @@ TEST(Arm, ReadsWhatPeopleTypeAndWritesOneName) {
   EXPECT_EQ(NameOf("3:1+3:0+3:1+3:5"), "L3H0-1+L3H5");
 }
 
+TEST(Arm, ScalesHeadsByThousandths) {
+  EXPECT_EQ(NameOf("3:5*0.5"), "L3H5*0.5");
+  EXPECT_EQ(NameOf("L3H5*.250"), "L3H5*0.25");
+  EXPECT_EQ(NameOf("L3H0-1*2+L3H2+L7H1*1.5"), "L3H0-1*2+L3H2+L7H1*1.5");
+  EXPECT_EQ(NameOf("3:0*0.5+3:1*0.5+3:2*0.25"), "L3H0-1*0.5+L3H2*0.25");
+  ASSERT_OK_AND_ASSIGN(const Arm half, Arm::Parse("3:5*0.5"));
+  EXPECT_EQ(half.edits()[0].op, static_cast<HeadOp>(10'500)) << "frozen: it is stored";
+  EXPECT_EQ(FactorOf(half.edits()[0].op), 0.5F);
+  ASSERT_OK_AND_ASSIGN(const Arm pruned, Arm::Parse("3:5"));
+  EXPECT_EQ(FactorOf(pruned.edits()[0].op), 0.0F);
+  EXPECT_NE(half.ContentHash(), pruned.ContentHash());
+  for (const char* typed : {"3:5*1", "3:5*0", "3:5*-1", "3:5*11", "3:5*0.0005", "3:5*x", "3:5*1e-1",
+                            "3:5*0.5*2", "3:5*0.5+3:5", "3:5*nan"}) {
+    EXPECT_EQ(ReasonOf(Arm::Parse(typed).status()), Reason::kArmInvalid) << typed;
+  }
+  for (const int32_t op : {1, 10'000, 11'000, 20'001, -5})
+    EXPECT_EQ(ReasonOf(Arm::Create({{0, 0, static_cast<HeadOp>(op)}}).status()), Reason::kArmInvalid) << op;
+}
+
 TEST(Arm, TheNameReadsBackAsTheSameArm) {
-  for (const char* typed : {"baseline", "0:0", "2:1+2:2+2:4+9:3", "L0H0-15+L1H0-15"}) {
+  for (const char* typed :
+       {"baseline", "0:0", "2:1+2:2+2:4+9:3", "L0H0-15+L1H0-15", "0:0*0.125+0:1*0.125+4:0"}) {
     ASSERT_OK_AND_ASSIGN(const Arm arm, Arm::Parse(typed));
     ASSERT_OK_AND_ASSIGN(const Arm again, Arm::Parse(arm.Name()));
     EXPECT_EQ(arm, again);
@@ -72,6 +92,17 @@ std::vector<std::string> Names(const std::vector<Arm>& arms) {
   std::vector<std::string> names;
   for (const Arm& arm : arms) names.push_back(arm.Name());
   return names;
+}
+
+TEST(ExpandArms, ScalesWhatItWouldSwitchOff) {
+  ArmSpec spec;
+  spec.explicit_arms = {"L1H1"};
+  spec.head_layers = {0};
+  spec.factor = 0.5;
+  ASSERT_OK_AND_ASSIGN(const std::vector<Arm> arms, ExpandArms(spec, 2, 2));
+  EXPECT_THAT(Names(arms), ElementsAre("baseline", "L0H0*0.5", "L0H1*0.5", "L1H1"));
+  spec.factor = 1;
+  EXPECT_EQ(ReasonOf(ExpandArms(spec, 2, 2).status()), Reason::kArmInvalid);
 }
 
 TEST(ExpandArms, PutsTheBaselineFirstAndNothingTwice) {

@@ -150,8 +150,10 @@ TEST(CompleteSpec, ArmsSpelledOutAreChecked) {
             "spec: arms.explicit[0] has both a name (\"L1H1\") and heads; give one");
   EXPECT_EQ(ErrorWith("arms: {explicit: [{name: L1H1}, {}]}"),
             "spec: arms.explicit[1] says nothing; give it heads or a name such as L3H5");
+  EXPECT_EQ(ErrorWith("arms: {explicit: [{heads: [{layer: 1, head: 1, op: mean}]}]}"),
+            "spec: arms.explicit[0]: the operation \"mean\" is not known; zero and scale are");
   EXPECT_EQ(ErrorWith("arms: {explicit: [{heads: [{layer: 1, head: 1, op: scale}]}]}"),
-            "spec: arms.explicit[0]: the operation \"scale\" is not known; zero is the only one for now");
+            "spec: arms.explicit[0]: scale needs a factor, and zero takes none");
   EXPECT_EQ(ErrorWith("arms: {explicit: [{heads: [{layer: 1, head: -1}]}]}"),
             "spec: arms.explicit[0] names layer 1 head -1; both count from 0");
 }

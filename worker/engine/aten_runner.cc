@@ -337,9 +337,13 @@ void AtenRunner::Gate(int32_t layer, const StepBatch& batch, at::Tensor& attende
     if (sequence.arm == nullptr) continue;
     for (const HeadEdit& edit : sequence.arm->edits()) {
       if (edit.layer != layer) continue;
-      attended.narrow(0, sequence.first_row, sequence.rows)
-          .narrow(1, static_cast<int64_t>(edit.head) * config_.head_dim, config_.head_dim)
-          .zero_();
+      at::Tensor head = attended.narrow(0, sequence.first_row, sequence.rows)
+                            .narrow(1, static_cast<int64_t>(edit.head) * config_.head_dim, config_.head_dim);
+      if (edit.op == HeadOp::kZero) {
+        head.zero_();
+      } else {
+        head.mul_(FactorOf(edit.op));
+      }
     }
   }
 }

@@ -39,6 +39,26 @@ class Timed {
   const std::chrono::steady_clock::time_point start_;
 };
 
+// What an edited head's output becomes, [n]; arithmetic in f32.
+void ScaleHead(float* head, int64_t n, float factor) {
+  // Not a product where nothing is to stay: 0 * infinity is no 0.
+  if (factor == 0) {
+    std::fill(head, head + n, 0.0F);
+  } else {
+    for (int64_t i = 0; i < n; ++i) head[i] *= factor;
+  }
+}
+void ScaleHead(Bf16* head, int64_t n, float factor) {
+  constexpr int64_t kAtATime = 64;
+  float wide[kAtATime];
+  for (int64_t first = 0; first < n; first += kAtATime) {
+    const int64_t count = std::min(kAtATime, n - first);
+    kernels::Bf16ToF32(head + first, count, wide);
+    ScaleHead(wide, count, factor);
+    kernels::F32ToBf16(wide, count, head + first);
+  }
+}
+
 // T is how weights, GEMM operands and K/V are stored; the residual stream is f32.
 template <typename T>
 class CpuRunner : public Runner {
@@ -379,7 +399,7 @@ void CpuRunner<T>::Gate(int32_t layer, const StepBatch& batch) {
       if (edit.layer != layer) continue;
       for (int64_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
         T* head = attended_.as<T>() + row * q_dim_ + static_cast<int64_t>(edit.head) * config_.head_dim;
-        std::fill(head, head + config_.head_dim, T{});
+        ScaleHead(head, config_.head_dim, FactorOf(edit.op));
       }
     }
   }

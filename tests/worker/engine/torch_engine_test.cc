@@ -1,6 +1,7 @@
 #include "worker/engine/torch_engine.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -224,6 +225,40 @@ TEST_F(TorchEngineTest, NothingRunningIsCheap) {
   EXPECT_TRUE(finished.empty());
   EXPECT_EQ(engine->stats().steps, 0);
   EXPECT_TRUE(engine->Idle());
+}
+
+TEST_F(TorchEngineTest, AScaledHeadIsOneWhoseColumnsOfTheOutputProjectionAreScaled) {
+  // By a half, so that every product is halved exactly and the sums agree bit for bit.
+  ASSERT_OK_AND_ASSIGN(const auto file, MappedFile::Open(parity_.folder + "/model.safetensors"));
+  const ModelConfig& config = parity_.model->config;
+  const TensorInfo& o = *parity_.model->tensors.layers[1].o;
+  const int64_t columns = int64_t{config.heads} * config.head_dim;
+  std::vector<float> weights(o.data.size() / sizeof(float));
+  std::memcpy(weights.data(), o.data.data(), o.data.size());
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const int64_t head = static_cast<int64_t>(i) % columns / config.head_dim;
+    if (head == 1 || head == 2) weights[i] *= 0.5F;
+  }
+  TensorInfo halved = o;
+  halved.data = absl::string_view(reinterpret_cast<const char*>(weights.data()), o.data.size());
+  auto changed = std::make_shared<ModelFiles>(*parity_.model);
+  changed->tensors.layers[1].o = &halved;
+  for (const char* device : {"cpu", "cpu-aten"}) {
+    SCOPED_TRACE(device);
+    TorchEngineOptions options;
+    options.device = device;
+    const auto engine = Load(options);
+    ASSERT_NE(engine, nullptr);
+    auto other = TestEngine(changed, options);
+    ASSERT_OK(other);
+    ASSERT_OK_AND_ASSIGN(const auto scaled,
+                         Forward(*engine, parity_.greedy_prompt, *Arm::Parse("L1H1-2*0.5"), false));
+    ASSERT_OK_AND_ASSIGN(const auto expected, Forward(**other, parity_.greedy_prompt, Arm(), false));
+    EXPECT_EQ(scaled.logits, expected.logits);
+    ASSERT_OK_AND_ASSIGN(const auto pruned,
+                         Forward(*engine, parity_.greedy_prompt, *Arm::Parse("L1H1-2"), false));
+    EXPECT_NE(scaled.logits, pruned.logits);
+  }
 }
 
 TEST_F(TorchEngineTest, ALayerWhoseOutputProjectionIsZeroFailsTheSelfTest) {
