@@ -42,6 +42,7 @@ void AddAllCommands(App& app) {
   AddControlCommands(app);
   AddStats(app);
   AddVotes(app);
+  AddScore(app);
   AddPlan(app);
   AddQuery(app);
   AddExport(app);

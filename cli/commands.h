@@ -13,6 +13,7 @@ void AddControlCommands(App& app);  // pause, cancel, retry, delete, shutdown
 void AddStats(App& app);
 void AddBon(App& app);
 void AddVotes(App& app);
+void AddScore(App& app);
 void AddPlan(App& app);
 void AddQuery(App& app);
 void AddExport(App& app);

@@ -22,13 +22,20 @@ absl::StatusOr<ArmSpec> ArmSpecOf(const v1::Arms& arms) {
   spec.head_layers.assign(arms.head_layers().begin(), arms.head_layers().end());
   spec.whole_layers.assign(arms.whole_layers().begin(), arms.whole_layers().end());
   spec.group = arms.group();
+  spec.factor = arms.scale();
   for (const v1::ArmSet& set : arms.explicit_()) {
     if (!set.name().empty()) {
       spec.explicit_arms.push_back(set.name());
       continue;
     }
     std::vector<HeadEdit> edits;
-    for (const v1::HeadEdit& edit : set.heads()) edits.push_back({edit.layer(), edit.head(), HeadOp::kZero});
+    for (const v1::HeadEdit& edit : set.heads()) {
+      HeadOp op = HeadOp::kZero;
+      if (edit.op() == "scale") {
+        SPRINT_ASSIGN_OR_RETURN(op, ScaleBy(edit.factor()));
+      }
+      edits.push_back({edit.layer(), edit.head(), op});
+    }
     SPRINT_ASSIGN_OR_RETURN(const Arm arm, Arm::Create(std::move(edits)));
     spec.explicit_arms.push_back(arm.Name());
   }
@@ -136,6 +143,11 @@ absl::StatusOr<PreparedLaunch> Prepare(const v1::ExperimentSpec& spec,
     SPRINT_ASSIGN_OR_RETURN(launch.model, OpenModel(spec.model().path()));
   }
   const ModelConfig& config = launch.model->config;
+  if (config.labels > 0) {
+    return Error(
+        absl::StatusCode::kInvalidArgument, Reason::kModelUnsupported,
+        absl::StrCat(config.name, " is a reward model: it scores answers (sprint score) and gives none"));
+  }
   const bool own_arms = HasOwnArms(spec.arms());
   if (!own_arms) {
     SPRINT_ASSIGN_OR_RETURN(const ArmSpec arms, ArmSpecOf(spec.arms()));

@@ -87,7 +87,7 @@ std::string TableOf(const Votes& votes, Aggregation aggregation, const Style& st
                                       {"95 % interval", Align::kRight},
                                       {"tokens", Align::kRight}};
   if (!table.reference.empty()) {
-    columns.push_back({"less samples, same N", Align::kRight});
+    columns.push_back({absl::StrCat("less ", table.reference, ", same N"), Align::kRight});
     columns.push_back({"same tokens", Align::kRight});
     columns.push_back({"N of them", Align::kRight});
   }
@@ -145,6 +145,26 @@ nlohmann::ordered_json EstimateJson(const Estimate& estimate) {
   return {{"mean", estimate.mean}, {"low", estimate.interval.low}, {"high", estimate.interval.high}};
 }
 
+absl::StatusOr<AnswerScores> ReadRewards(Reader& reader, const VotesOptions& options) {
+  AnswerScores all;
+  for (const std::string& name : options.rewards) {
+    SPRINT_ASSIGN_OR_RETURN(const ExperimentId id, FindExperiment(reader, name));
+    SPRINT_ASSIGN_OR_RETURN(AnswerScores scores, ReadScores(reader, id, options.reduction));
+    all.merge(scores);
+  }
+  return all;
+}
+
+void GiveRewards(const AnswerScores& rewards, StoredAnswers& stored) {
+  for (auto& [number, question] : stored.questions) {
+    for (auto& [cell, answer] : question.answers) {
+      const auto found =
+          rewards.find({question.problem, stored.arms[static_cast<size_t>(cell.first)], cell.second});
+      if (found != rewards.end()) answer.reward = found->second;
+    }
+  }
+}
+
 }  // namespace
 
 std::string SampledName(const std::string& name) { return name + "-sampled"; }
@@ -153,10 +173,12 @@ absl::StatusOr<Votes> LoadVotes(Reader& reader, const std::vector<std::string>& 
                                 const VotesOptions& options) {
   Votes votes;
   SPRINT_ASSIGN_OR_RETURN(const std::vector<ExperimentId> ids, FindAll(reader, experiments));
+  SPRINT_ASSIGN_OR_RETURN(const AnswerScores rewards, ReadRewards(reader, options));
   std::vector<AnsweringMethod> methods;
   std::set<std::string> names;
   for (const ExperimentId id : ids) {
-    SPRINT_ASSIGN_OR_RETURN(const StoredAnswers stored, ReadStoredAnswers(reader, id));
+    SPRINT_ASSIGN_OR_RETURN(StoredAnswers stored, ReadStoredAnswers(reader, id));
+    GiveRewards(rewards, stored);
     SPRINT_ASSIGN_OR_RETURN(const std::vector<Choice> choices, StoredChoices(stored));
     votes.experiments.push_back(stored.experiment);
     votes.unanswered += stored.unanswered;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cli/render/color.h"
+#include "cli/score_texts.h"
 #include "selector/vote_table.h"
 #include "storage/reader.h"
 
@@ -16,6 +17,8 @@ namespace sprint {
 struct VotesOptions {
   VoteOptions table;
   VoteScore score = VoteScore::kChoice;
+  std::vector<std::string> rewards;  // score experiments, for VoteScore::kReward
+  StepReduction reduction = StepReduction::kLast;
 };
 
 struct Votes {

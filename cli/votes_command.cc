@@ -16,6 +16,8 @@ struct VotesCommand {
   std::vector<std::string> aggregations;
   std::string against;
   std::string score = "choice";
+  std::vector<std::string> rewards;
+  std::string reduction = "last";
   bool json = false;
 };
 
@@ -29,7 +31,13 @@ absl::StatusOr<int> ShowVotes(const Terminal& terminal, const VotesCommand& comm
     options.table.aggregations.push_back(*aggregation);
   }
   options.table.reference = command.against;
-  options.score = command.score == "choice" ? VoteScore::kChoice : VoteScore::kConfidence;
+  options.score = !command.rewards.empty()    ? VoteScore::kReward
+                  : command.score == "choice" ? VoteScore::kChoice
+                                              : VoteScore::kConfidence;
+  options.rewards = command.rewards;
+  for (const StepReduction reduction : {StepReduction::kLast, StepReduction::kMin, StepReduction::kProduct}) {
+    if (StepReductionName(reduction) == command.reduction) options.reduction = reduction;
+  }
   SPRINT_ASSIGN_OR_RETURN(const auto reader, OpenDatabase(command.database));
   const std::vector<std::string> latest = {""};
   SPRINT_ASSIGN_OR_RETURN(
@@ -65,6 +73,15 @@ void AddVotes(App& app) {
   AddChoice(
       votes, "--score", command->score, {"choice", "confidence"},
       "What weighs a vote: the choice's scores where it has some, or the mean log-probability of a token");
+  votes
+      ->add_option("--reward", command->rewards,
+                   "What weighs a vote is what a reward model said: experiments that sprint score made")
+      ->excludes("--score")
+      ->delimiter(',')
+      ->type_name("EXPERIMENT,…");
+  AddChoice(votes, "--reduce", command->reduction, {"last", "min", "product"},
+            "How the scores of an answer's steps become the answer's")
+      ->capture_default_str();
   votes->add_flag("--json", command->json, "As JSON");
 }
 

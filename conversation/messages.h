@@ -22,6 +22,9 @@ namespace sprint {
 
 // The version of the conversation. Raised when either side would misunderstand the other.
 inline constexpr int kProtocolVersion = 3;
+// The engine mode of a run that scores texts with a reward model and generates nothing: its outcomes have no
+// tokens, the logits as their text and the score as their logprob_sum (worker/score_head.h).
+inline constexpr char kScoreMode[] = "score";
 
 // What a run is, as a worker needs to know it.
 struct RunDescription {

@@ -47,6 +47,9 @@ struct ModelConfig {
   RopeConfig rope;
   std::vector<int32_t> eos_tokens;  // generation stops at any of them
   int32_t bos_token = -1;           // -1: none
+  // Of a reward model's head (a *ForSequenceClassification), which scores texts and generates none; 0: a
+  // language model.
+  int32_t labels = 0;
 
   int64_t ParameterCount() const;
 };

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "model/config.h"
 #include "model/config_check.h"
@@ -61,7 +62,9 @@ absl::Status ReadString(const Json& json, absl::string_view key, std::string& ou
   return absl::OkStatus();
 }
 
-absl::StatusOr<Architecture> ReadArchitecture(const Json& json) {
+// `scores`: it is a reward model of that architecture.
+absl::StatusOr<Architecture> ReadArchitecture(const Json& json, bool& scores) {
+  static constexpr absl::string_view kScores = "ForSequenceClassification";
   struct Known {
     absl::string_view class_name, model_type;
     Architecture architecture;
@@ -74,8 +77,11 @@ absl::StatusOr<Architecture> ReadArchitecture(const Json& json) {
   if (const Json* list = FindMember(json, "architectures");
       list != nullptr && list->is_array() && !list->empty() && (*list)[0].is_string()) {
     found = (*list)[0].get<std::string>();
+    absl::string_view base = found;
+    scores = absl::ConsumeSuffix(&base, kScores);
+    const std::string generates = scores ? absl::StrCat(base, "ForCausalLM") : found;
     for (const Known& known : kKnown) {
-      if (found == known.class_name) return known.architecture;
+      if (generates == known.class_name) return known.architecture;
     }
   } else {
     SPRINT_RETURN_IF_ERROR(ReadString(json, "model_type", found));
@@ -87,6 +93,16 @@ absl::StatusOr<Architecture> ReadArchitecture(const Json& json) {
   return Unsupported(absl::StrCat("the architecture ", found,
                                   " is not supported; supported are LlamaForCausalLM, MistralForCausalLM, "
                                   "Qwen2ForCausalLM and Qwen3ForCausalLM"));
+}
+
+// transformers' rule: num_labels, else as many as id2label has, else 2.
+absl::Status ReadLabels(const Json& json, int32_t& labels) {
+  labels = 2;
+  if (const Json* names = FindMember(json, "id2label"); names != nullptr && names->is_object())
+    labels = static_cast<int32_t>(std::min<size_t>(names->size(), 1 << 20));
+  SPRINT_RETURN_IF_ERROR(ReadInt(json, "num_labels", false, labels));
+  if (labels >= 1) return absl::OkStatus();
+  return Damaged(absl::StrCat("the head that scores has ", labels, " labels, expected at least 1"));
 }
 
 // One rope_parameters or rope_scaling object.
@@ -230,11 +246,16 @@ absl::StatusOr<ModelConfig> ParseHfConfig(absl::string_view text, absl::string_v
   SPRINT_ASSIGN_OR_RETURN(const Json json, ParseJson(text, "config.json", Reason::kModelDamaged));
   if (!json.is_object()) return Damaged("expected an object");
   ModelConfig config;
-  SPRINT_ASSIGN_OR_RETURN(config.architecture, ReadArchitecture(json));
+  bool scores = false;
+  SPRINT_ASSIGN_OR_RETURN(config.architecture, ReadArchitecture(json, scores));
   SPRINT_RETURN_IF_ERROR(RefuseTheUnknown(json));
   SPRINT_RETURN_IF_ERROR(ReadSizes(json, config));
   SPRINT_RETURN_IF_ERROR(ReadDouble(json, "rms_norm_eps", false, config.rms_norm_eps));
   SPRINT_RETURN_IF_ERROR(ReadBool(json, "tie_word_embeddings", config.tied_embeddings));
+  if (scores) {
+    SPRINT_RETURN_IF_ERROR(ReadLabels(json, config.labels));
+    config.tied_embeddings = true;  // its file has no lm_head
+  }
   bool attention_bias = false;
   SPRINT_RETURN_IF_ERROR(ReadBool(json, "attention_bias", attention_bias));
   const bool reads_bias =

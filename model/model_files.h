@@ -43,6 +43,7 @@ struct ModelTensors {
   std::vector<LayerTensors> layers;
   const TensorInfo* final_norm = nullptr;
   const TensorInfo* lm_head = nullptr;  // [vocab, hidden]; the embedding's when tied
+  const TensorInfo* score = nullptr;    // [labels, hidden] of a reward model, else null
 };
 
 // Immutable; thread-safe.

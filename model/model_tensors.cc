@@ -102,6 +102,9 @@ absl::StatusOr<ModelTensors> FindModelTensors(const ModelConfig& config, const W
     SPRINT_ASSIGN_OR_RETURN(found.lm_head, Need(weights, gguf ? "output.weight" : "lm_head.weight",
                                                 {config.vocab, config.hidden}));
   }
+  if (config.labels > 0) {
+    SPRINT_ASSIGN_OR_RETURN(found.score, Need(weights, "score.weight", {config.labels, config.hidden}));
+  }
   return found;
 }
 
@@ -117,6 +120,7 @@ std::vector<std::pair<std::string, const TensorInfo*>> UsedTensors(const ModelTe
   }
   used.emplace_back("model.norm.weight", tensors.final_norm);
   if (tensors.lm_head != tensors.embedding) used.emplace_back("lm_head.weight", tensors.lm_head);
+  if (tensors.score != nullptr) used.emplace_back("score.weight", tensors.score);
   return used;
 }
 

@@ -27,29 +27,15 @@ AnsweredQuestion QuestionOf(const JudgedQuestion& judged) {
   return question;
 }
 
-// The answers of these cells, with `weights` (one a cell, or none: by their confidences); none when one of
-// them is not there.
-std::vector<MethodAnswer> Pick(const AnsweredQuestion& question, const std::vector<Cell>& cells,
-                               std::vector<double> weights) {
-  std::vector<MethodAnswer> picked;
-  std::vector<double> confidences;
-  for (const Cell& cell : cells) {
-    const auto found = question.answers.find(cell);
-    if (found == question.answers.end()) return {};
-    const StoredAnswer& answer = found->second;
-    picked.push_back({{answer.answer_class, answer.right, 0}, answer.tokens});
-    confidences.push_back(answer.confidence);
-  }
-  if (weights.empty()) weights = VoteWeights(confidences);
-  for (size_t i = 0; i < picked.size(); ++i) picked[i].answer.score = weights[i];
-  return picked;
-}
-
 class Builder {
  public:
   Builder(const StoredAnswers& stored, VoteScore score) : stored_(stored), score_(score) {
     for (size_t i = 0; i < stored.arms.size(); ++i) arm_[stored.arms[i]] = static_cast<int32_t>(i);
-    for (const auto& [number, question] : stored.questions) number_[question.problem] = number;
+    for (const auto& [number, question] : stored.questions) {
+      number_[question.problem] = number;
+      for (const auto& [cell, answer] : question.answers)
+        negative_rewards_ = negative_rewards_ || answer.reward.value_or(0) < 0;
+    }
   }
 
   void AddChoices(absl::Span<const Choice> choices) {
@@ -109,6 +95,26 @@ class Builder {
     Put(method, number->second, Pick(stored_.questions.at(number->second), cells, std::move(scores)));
   }
 
+  // The answers of these cells, with `weights` (one a cell, or none: by what the score is of); none when one
+  // of them, or its reward, is not there.
+  std::vector<MethodAnswer> Pick(const AnsweredQuestion& question, const std::vector<Cell>& cells,
+                                 std::vector<double> weights) const {
+    std::vector<MethodAnswer> picked;
+    std::vector<double> scores;
+    for (const Cell& cell : cells) {
+      const auto found = question.answers.find(cell);
+      if (found == question.answers.end()) return {};
+      const StoredAnswer& answer = found->second;
+      if (score_ == VoteScore::kReward && !answer.reward) return {};
+      picked.push_back({{answer.answer_class, answer.right, 0}, answer.tokens});
+      scores.push_back(score_ == VoteScore::kReward ? *answer.reward : answer.confidence);
+    }
+    const bool as_they_are = score_ == VoteScore::kReward && !negative_rewards_;
+    if (weights.empty()) weights = as_they_are ? scores : VoteWeights(scores);
+    for (size_t i = 0; i < picked.size(); ++i) picked[i].answer.score = weights[i];
+    return picked;
+  }
+
   // Everything that was answered, or all but the baseline's, as answers that are alike.
   void AddAll(const char* name, bool everything) {
     AnsweringMethod method{name, false, everything, {}};
@@ -128,6 +134,7 @@ class Builder {
   absl::flat_hash_map<std::string, int32_t> arm_;
   absl::flat_hash_map<std::string, int64_t> number_;  // of a problem's question
   std::set<std::string> logarithmic_;                 // methods whose scores are logarithms
+  bool negative_rewards_ = false;                     // so rewards are logarithms
   std::vector<AnsweringMethod> methods_;
 };
 

@@ -24,8 +24,9 @@ namespace sprint {
 struct StoredAnswer {
   int32_t answer_class = -1;  // among the question's answers in this experiment; -1: nothing extracted
   bool right = false;
-  int32_t tokens = 0;     // generated
-  double confidence = 0;  // the mean log-probability of a token
+  int32_t tokens = 0;            // generated
+  double confidence = 0;         // the mean log-probability of a token
+  std::optional<double> reward;  // a reward model's score, where one was asked
 };
 
 // Judged answers to one question, by (arm, sample).
@@ -65,13 +66,15 @@ struct AnsweringMethod {
 enum class VoteScore {
   kChoice,      // the scores of the choices, as eval/choices.h has it; of methods without any, kConfidence
   kConfidence,  // the mean log-probability of a token
+  kReward,      // the answers' rewards: as they are, or as logarithms where one is negative
 };
 
 // The methods of an experiment. With `choices` (those of its spec): each method that chose, by its name
 // ("chosen" where it has none), in the order of its arms, sample after sample; one that chose one arm with
 // several samples has answers that are alike; and "oracle", all that was run for a question, where there is
-// more than one arm. Without: "samples" of the baseline, where it has several; else "baseline", "random"
-// (its pruned arms, which are alike) and "oracle".
+// more than one arm. With kReward, a question with an answer that has none is incomplete. Without: "samples"
+// of the baseline, where it has several; else "baseline", "random" (its pruned arms, which are alike) and
+// "oracle".
 std::vector<AnsweringMethod> MethodsOf(const StoredAnswers& stored, absl::Span<const Choice> choices,
                                        VoteScore score);
 

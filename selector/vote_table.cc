@@ -12,6 +12,9 @@
 namespace sprint {
 namespace {
 
+// Costs that differ by less are equal: answers of one length on average never cost quite the same.
+constexpr double kNearEnough = 0.02;
+
 std::vector<SampledAnswer> AnswersOf(const std::vector<MethodAnswer>& answers, size_t count) {
   std::vector<SampledAnswer> plain;
   for (size_t i = 0; i < count; ++i) plain.push_back(answers[i].answer);
@@ -107,7 +110,7 @@ ValueAtCost MethodValues::AtTokens(double tokens, Aggregation aggregation) {
   const double wished = one > 0 ? tokens / one : 1;
   ValueAtCost at_cost;
   at_cost.n = std::clamp(wished, 1.0, static_cast<double>(most_n_));
-  at_cost.exact = std::abs(at_cost.n - wished) < 1e-9;
+  at_cost.exact = std::abs(at_cost.n - wished) < kNearEnough * wished;
   const auto low = static_cast<int32_t>(at_cost.n);
   at_cost.result = AtN(low, aggregation).result;
   const double share = at_cost.n - low;

@@ -25,7 +25,7 @@ struct MethodValue {
 struct ValueAtCost {
   MethodResult result;
   double n = 1;       // answers on average
-  bool exact = true;  // the cost is met
+  bool exact = true;  // the cost is met, within 2 %
 };
 
 // A method's values on the questions of a comparison, each computed once. Not thread-safe; refers to what it

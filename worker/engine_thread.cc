@@ -138,10 +138,7 @@ void EngineThread::StartWaiting() {
     absl::StatusOr<Arm> arm = Arm::Parse(start.arm);
     if (status.ok()) status = arm.status();
     const SequenceId id = next_id_++;
-    if (status.ok()) {
-      status = model_.engine->Submit(
-          {id, start.prompt, *std::move(arm), run->second.decoding, run->second.seed, start.cell.sample});
-    }
+    if (status.ok()) status = model_.engine->Submit(RequestOf(id, start, *std::move(arm), run->second));
     if (absl::IsResourceExhausted(status) && !running_.empty()) break;  // it fits when others have ended
     waiting_.pop_front();
     if (!status.ok()) {
@@ -153,6 +150,18 @@ void EngineThread::StartWaiting() {
     started.push_back(start.cell);
   }
   if (!started.empty()) tell_(EngineStarted{std::move(started), Capacity()});
+}
+
+SequenceRequest EngineThread::RequestOf(SequenceId id, const StartCell& start, Arm arm,
+                                        const RunDescription& run) const {
+  SequenceRequest request{id, start.prompt, std::move(arm), run.decoding, run.seed, start.cell.sample};
+  if (model_.scores != nullptr) {
+    // The text is the prompt; the one token that is generated after it is dropped.
+    request.decoding = Decoding();
+    request.decoding.max_new_tokens = 1;
+    request.hidden_after = {model_.scores->layer()};
+  }
+  return request;
 }
 
 void EngineThread::FailStart(const CellKey& cell, const absl::Status& status) {
@@ -178,6 +187,14 @@ void EngineThread::Step() {
 Outcome EngineThread::ToOutcome(const SequenceResult& result, const Running& running) const {
   Outcome outcome;
   outcome.cell = running.cell;
+  if (model_.scores != nullptr) {
+    const std::vector<float> logits = model_.scores->Logits(result.hidden.at(0));
+    outcome.text = LogitsText(logits);
+    outcome.logprob_sum = ScoreOf(logits);
+    outcome.finish = FinishReason::kStop;
+    Stamp(running, outcome);
+    return outcome;
+  }
   outcome.tokens = result.tokens;
   outcome.text = model_.decode(result.tokens);
   if (result.finish == FinishReason::kStopString) {
@@ -187,10 +204,14 @@ Outcome EngineThread::ToOutcome(const SequenceResult& result, const Running& run
   outcome.finish = result.finish;
   for (const float logprob : result.logprobs) outcome.logprob_sum += logprob;
   outcome.logprobs_hash = HashLogprobs(result.logprobs);
+  Stamp(running, outcome);
+  return outcome;
+}
+
+void EngineThread::Stamp(const Running& running, Outcome& outcome) const {
   outcome.numerics = numerics_;
   outcome.started = running.started;
   outcome.finished = clock_->Now();
-  return outcome;
 }
 
 void EngineThread::Break(const absl::Status& status) {

@@ -55,7 +55,9 @@ class EngineThread {
   void StartWaiting();
   void FailStart(const CellKey& cell, const absl::Status& status);
   void Step();
+  SequenceRequest RequestOf(SequenceId id, const StartCell& start, Arm arm, const RunDescription& run) const;
   Outcome ToOutcome(const SequenceResult& result, const Running& running) const;
+  void Stamp(const Running& running, Outcome& outcome) const;
   void Break(const absl::Status& status);
   int32_t Capacity() const;
 

@@ -35,6 +35,9 @@ class TorchLoader : public ModelLoader {
     loaded.decode = [tokenizer = model->tokenizer](const std::vector<int32_t>& tokens) {
       return tokenizer->Decode(tokens, /*skip_special=*/true);
     };
+    if (run.engine_mode == kScoreMode) {
+      SPRINT_ASSIGN_OR_RETURN(loaded.scores, ScoreHead::Load(*model));
+    }
     return loaded;
   }
 

@@ -11,6 +11,7 @@
 #include "conversation/messages.h"
 #include "model/model_files.h"
 #include "worker/engine/engine.h"
+#include "worker/score_head.h"
 
 namespace sprint {
 
@@ -19,6 +20,8 @@ struct LoadedModel {
   std::unique_ptr<Engine> engine;
   // Generated ids to text, special tokens skipped. Thread-safe.
   std::function<std::string(const std::vector<int32_t>&)> decode;
+  // For runs of kScoreMode; else null.
+  std::shared_ptr<const ScoreHead> scores = nullptr;
 };
 
 // Not thread-safe: the engine thread's.

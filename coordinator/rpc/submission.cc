@@ -34,9 +34,9 @@ absl::StatusOr<RunRecord> RunOf(const v1::Submission& header) {
   if (const absl::StatusOr<Dtype> dtype = ParseDtype(header.dtype()); !dtype.ok()) {
     return Invalid(Reason::kSpecInvalid, dtype.status().message());
   }
-  if (header.engine_mode() != "exact") {
+  if (header.engine_mode() != "exact" && header.engine_mode() != kScoreMode) {
     return Invalid(Reason::kSpecInvalid, absl::StrCat("engine mode \"", header.engine_mode(),
-                                                      "\" is not known; \"exact\" is the only one"));
+                                                      "\" is not known; \"exact\" and \"score\" are"));
   }
   if (header.max_new_tokens() < 1) {
     return Invalid(Reason::kSpecInvalid,

@@ -1,12 +1,15 @@
 // The real programs over the demo model: Best-of-N from the first command to the table.
 #include <signal.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "storage/endpoint.h"
 #include "tests/cli/program.h"
+#include "tests/testing/reward_model.h"
 #include "tests/testing/testing.h"
 
 namespace sprint {
@@ -93,6 +96,44 @@ TEST_F(Bon, RunsEveryMethodAndComparesThem) {
   EXPECT_THAT(again.err, HasSubstr("continues b-sampled (experiment 3)"));
   EXPECT_THAT(again.err, ::testing::Not(HasSubstr(" 1 to compute")));
   EXPECT_EQ(Sprint({"db", "check"}).exit_code, 0);
+}
+
+TEST_F(Bon, ARewardModelScoresAnswersAndTheirStepsForTheVotes) {
+  std::vector<float> head;
+  for (int i = 0; i < 96; ++i) head.push_back(0.01F * static_cast<float>(i % 7 - 3));
+  testing::WriteRewardModel(folder_.File("rm"), head);
+  ASSERT_EQ(
+      Sprint(OnDemo("bon", {"--limit", "6", "--methods", "samples", "--n", "3", "--name", "b"})).exit_code,
+      0);
+  const Json scored = SprintJson({"score", "b-sampled", "--reward-model", "rm", "--worker-threads", "1"});
+  EXPECT_EQ(scored["answers"], 18);
+  // A score is of its text alone: equal texts have one cell, and another worker count gives the same numbers.
+  const std::string scores =
+      "SELECT problem, logprob_sum, tokens FROM v_outcome WHERE experiment_id = 2 ORDER BY 1";
+  const Json rows = SprintJson({"query", scores});
+  ASSERT_EQ(rows.size(), 18u);
+  EXPECT_EQ(rows[0]["problem"], "heldout-0/baseline/0/0");
+  EXPECT_EQ(rows[0]["tokens"], 0) << "nothing is generated";
+  double largest = 0;
+  for (const Json& row : rows) largest = std::max(largest, std::abs(row["logprob_sum"].get<double>()));
+  EXPECT_GT(largest, 0);
+  const Json votes = SprintJson({"votes", "b-sampled", "--reward", "b-sampled-scores", "--n", "1,3"});
+  EXPECT_EQ(votes["questions"], 6);
+  ASSERT_NE(Row(votes, "samples", 3, "best"), nullptr);
+  // Steps end behind " . ": there are more of them than answers, and the last is the whole answer.
+  const Json steps = SprintJson({"score", "b-sampled", "--reward-model", "rm", "--worker-threads", "1",
+                                 "--steps", " . ", "--name", "steps"});
+  EXPECT_EQ(steps["answers"], 18);
+  EXPECT_EQ(steps["mean_last_score"], scored["mean_last_score"]);
+  EXPECT_GT(SprintJson({"query", "SELECT * FROM v_outcome WHERE experiment_id = 3"}).size(), 18u);
+  EXPECT_EQ(SprintJson({"votes", "b-sampled", "--reward", "steps", "--n", "1,3"})["rows"], votes["rows"]);
+  EXPECT_EQ(SprintJson({"votes", "b-sampled", "--reward", "steps", "--reduce", "min"})["questions"], 6);
+  // What is no reward model, and what holds no scores, says so.
+  EXPECT_THAT(Sprint({"score", "b-sampled", "--reward-model", testing::SourceDir() + "/demo/model"}).err,
+              HasSubstr("without a head that scores"));
+  EXPECT_THAT(Sprint({"votes", "b-sampled", "--reward", "b-sampled"}).err, HasSubstr("holds no scores"));
+  EXPECT_THAT(Sprint(OnDemo("launch", {"--model", "rm", "--limit", "2"})).err,
+              HasSubstr("is a reward model"));
 }
 
 TEST_F(Bon, AsksNoQuestionThatWasTrainedOn) {

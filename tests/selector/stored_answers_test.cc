@@ -117,6 +117,28 @@ TEST(StoredAnswers, OfOneArmSampledOftenAreAlikeAndOfMissingCellsAreLeftOut) {
   EXPECT_EQ(Find(methods, "m")->answers.size(), 1u) << "question 0 was not answered under that arm";
 }
 
+TEST(StoredAnswers, AreWeighedByRewardsWhereAModelWasAsked) {
+  SweepDatabase database;
+  StoredAnswers stored = Read(database, database.AddSweep(GridPlan(2, 2), Parity));
+  const auto weights = [&stored] {
+    std::vector<double> scores;
+    const auto methods =
+        MethodsOf(stored, {{Chosen("q0", {"L3H0", "baseline"}, "", {9, 9})}}, VoteScore::kReward);
+    for (const auto& [number, answers] : methods[0].answers) {
+      for (const MethodAnswer& answer : answers) scores.push_back(answer.answer.score);
+    }
+    return scores;
+  };
+  EXPECT_TRUE(weights().empty()) << "nothing was scored";
+  AnsweredQuestion& first = stored.questions.begin()->second;
+  first.answers.at({0, 0}).reward = 0.25;
+  first.answers.at({1, 0}).reward = 0.75;
+  EXPECT_THAT(weights(), ElementsAre(0.75, 0.25));
+  first.answers.at({0, 0}).reward = -1;
+  first.answers.at({1, 0}).reward = 0;
+  EXPECT_THAT(weights(), ElementsAre(1, ::testing::DoubleNear(std::exp(-1), 1e-12)));
+}
+
 TEST(StoredAnswers, OfAnUnknownExperimentAreAnError) {
   SweepDatabase database;
   database.AddSweep(GridPlan(1, 1), Parity);

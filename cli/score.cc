@@ -1,0 +1,196 @@
+// sprint score: what a reward model says of an experiment's stored answers, through the same coordinator.
+//
+// A score experiment is one of engine mode "score": its questions are whole texts (prompt and answer, or the
+// answer up to a step), its one arm is the reward model as it is, and its outcomes hold the scores. Equal
+// texts are scored once. `sprint votes --reward` uses them.
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "base/status.h"
+#include "cli/commands.h"
+#include "cli/connection.h"
+#include "cli/follow.h"
+#include "cli/own_arms.h"
+#include "cli/render/text.h"
+#include "cli/score_texts.h"
+#include "cli/submit.h"
+#include "conversation/messages.h"
+
+namespace sprint {
+namespace {
+
+struct ScoreOptions {
+  std::string experiment;
+  std::string model;
+  std::string dtype = "f32";
+  std::string text_template = "{prompt}{answer}";
+  std::string separator;  // empty: whole answers
+  std::string name;
+  Connection connection;
+  LocalWorkerOptions local;
+  bool dry_run = false;
+  bool detach = false;
+  bool json = false;
+};
+
+// "\n\n" as people type it in a shell.
+std::string Unescaped(const std::string& text) { return absl::StrReplaceAll(text, {{"\\n", "\n"}}); }
+
+absl::Status AddText(const ScoreOptions& options, const AnswerToScore& answer, PreparedLaunch& launch,
+                     absl::flat_hash_map<Hash256, int32_t>& known) {
+  const std::vector<std::string> steps = StepsOf(answer.text, Unescaped(options.separator));
+  for (size_t step = 0; step < steps.size(); ++step) {
+    RenderedPrompt text;
+    text.text = FillTemplate(Unescaped(options.text_template), answer, steps[step]);
+    text.tokens = launch.model->tokenizer->Encode(text.text);
+    const auto needed = static_cast<int64_t>(text.tokens.size()) + 1;
+    const std::string id = ScoreId(answer, step);
+    if (text.tokens.empty() || needed > launch.model->config.context) {
+      return Error(
+          absl::StatusCode::kInvalidArgument, Reason::kPromptTooLong,
+          absl::StrCat("answer \"", id, "\" has ", text.tokens.size(), " tokens; the reward model takes ",
+                       launch.model->config.context - 1, " at most"));
+    }
+    const Hash256 hash = QuestionRecord{text.tokens, ""}.ContentHash();
+    const auto [found, is_new] = known.try_emplace(hash, static_cast<int32_t>(launch.questions.size()));
+    if (is_new) {
+      launch.questions.push_back(hash);
+      launch.prompt_lengths.push_back(static_cast<int32_t>(text.tokens.size()));
+    }
+    launch.question_of.push_back(found->second);
+    launch.problems.push_back({id, steps[step], "", "", ""});
+    launch.prompts.push_back(std::move(text));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PreparedLaunch> PrepareScores(const ScoreOptions& options, const std::string& name,
+                                             const std::vector<AnswerToScore>& answers) {
+  PreparedLaunch launch;
+  SPRINT_ASSIGN_OR_RETURN(launch.model, OpenModel(options.model));
+  const ModelConfig& config = launch.model->config;
+  if (config.labels == 0) {
+    return Error(absl::StatusCode::kInvalidArgument, Reason::kModelUnsupported,
+                 absl::StrCat(options.model,
+                              " is a language model, without a head that scores; give a reward "
+                              "model, such as a Qwen2ForSequenceClassification"));
+  }
+  launch.spec.set_name(name);
+  launch.spec.mutable_model()->set_path(std::filesystem::absolute(options.model).lexically_normal().string());
+  launch.spec.mutable_model()->set_dtype(options.dtype);
+  launch.spec.mutable_prompt()->set_template_(options.text_template);
+  launch.spec.set_engine_mode(kScoreMode);
+  launch.spec.set_samples(1);
+  launch.run.dtype = options.dtype;
+  launch.run.engine_mode = kScoreMode;
+  launch.run.decoding.max_new_tokens = 1;
+  launch.run.model_name = config.name;
+  launch.run.model_path = launch.spec.model().path();
+  launch.run.tokenizer_hash = launch.model->tokenizer->Fingerprint();
+  launch.arms = {Arm()};
+  absl::flat_hash_map<Hash256, int32_t> known;
+  for (const AnswerToScore& answer : answers) SPRINT_RETURN_IF_ERROR(AddText(options, answer, launch, known));
+  UseGrid(launch);
+  SPRINT_ASSIGN_OR_RETURN(launch.run.weights_hash, FingerprintWeights(*launch.model, 1, nullptr));
+  return launch;
+}
+
+std::string NameOf(Reader& reader, ExperimentId id) {
+  const absl::StatusOr<std::vector<ExperimentSummary>> all = ListExperiments(reader);
+  if (!all.ok()) return "";
+  for (const ExperimentSummary& summary : *all) {
+    if (summary.id == id) return summary.name;
+  }
+  return "";
+}
+
+absl::Status PrintScores(const Terminal& terminal, const ScoreOptions& options, int64_t experiment) {
+  SPRINT_ASSIGN_OR_RETURN(const auto reader, OpenDatabase(options.connection.database));
+  SPRINT_ASSIGN_OR_RETURN(const AnswerScores scores,
+                          ReadScores(*reader, ExperimentId(experiment), StepReduction::kLast));
+  double sum = 0;
+  for (const auto& [answer, score] : scores) sum += score;
+  const double mean = sum / static_cast<double>(scores.size());
+  if (options.json) {
+    const nlohmann::ordered_json json = {
+        {"experiment", experiment}, {"answers", scores.size()}, {"mean_last_score", mean}};
+    terminal.out.Write(json.dump(2) + "\n");
+    return absl::OkStatus();
+  }
+  terminal.out.Write(absl::StrCat(Plural(static_cast<int64_t>(scores.size()), "answer", "answers"),
+                                  " scored, ", mean, " on average; sprint votes ", options.experiment,
+                                  " --reward ", experiment, " shows what they are worth\n"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> RunScore(const Terminal& terminal, const ScoreOptions& options) {
+  Interrupts interrupts;
+  if (!absl::StrContains(options.text_template, "{answer}"))
+    return UsageError("--template lacks {answer}, which stands for the answer");
+  SPRINT_ASSIGN_OR_RETURN(const auto reader, OpenDatabase(options.connection.database));
+  SPRINT_ASSIGN_OR_RETURN(const ExperimentId id, FindExperiment(*reader, options.experiment));
+  SPRINT_ASSIGN_OR_RETURN(const std::vector<AnswerToScore> answers, ReadAnswersToScore(*reader, id));
+  if (answers.empty())
+    return absl::FailedPreconditionError(absl::StrCat("experiment ", id.value(), " has no answers yet"));
+  const std::string name = options.name.empty() ? absl::StrCat(NameOf(*reader, id), "-scores") : options.name;
+  SPRINT_ASSIGN_OR_RETURN(const PreparedLaunch launch, PrepareScores(options, name, answers));
+  if (options.dry_run) {
+    SPRINT_ASSIGN_OR_RETURN(const LaunchEstimate estimate,
+                            EstimateHere(options.connection, options.local, launch));
+    terminal.out.Write(options.json ? EstimateJson(estimate, launch) : FormatEstimate(estimate, launch));
+    return kExitDone;
+  }
+  SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, ReachOrStart(options.connection, options.local));
+  SPRINT_ASSIGN_OR_RETURN(const int64_t experiment, SubmitLaunch(terminal, coordinator, launch));
+  if (options.detach) {
+    terminal.out.Write(absl::StrCat(experiment, "\n"));
+    return kExitDone;
+  }
+  FollowOptions follow;
+  follow.connection = options.connection;
+  follow.statistics = false;
+  follow.experiments = {experiment};
+  SPRINT_ASSIGN_OR_RETURN(const int code, Follow(terminal, coordinator, interrupts, follow));
+  if (code == kExitDone) SPRINT_RETURN_IF_ERROR(PrintScores(terminal, options, experiment));
+  return code;
+}
+
+}  // namespace
+
+void AddScore(App& app) {
+  auto options = std::make_shared<ScoreOptions>();
+  CLI::App* score =
+      app.Add(app.root(), "score", "A reward model's scores of an experiment's answers, for votes",
+              {"sprint score demo-bon --reward-model models/rm",
+               "sprint score demo-bon --reward-model models/prm --steps \"\\n\\n\"",
+               "sprint votes demo-bon --reward demo-bon-scores"},
+              [options](const Terminal& terminal) { return RunScore(terminal, *options); });
+  score->add_option("EXPERIMENT", options->experiment, "Its number or name")->required();
+  score
+      ->add_option("--reward-model", options->model,
+                   "A Hugging Face folder of a *ForSequenceClassification (score.weight)")
+      ->required()
+      ->type_name("PATH");
+  AddChoice(score, "--dtype", options->dtype, {"f32", "bf16"}, "What it is computed in")
+      ->capture_default_str();
+  score
+      ->add_option("--template", options->text_template,
+                   "The text that is scored, of {prompt}, {question} and {answer}; \\n is a line break")
+      ->type_name("TEXT")
+      ->capture_default_str();
+  score->add_option("--steps", options->separator, "Score each step, which ends behind this text: \"\\n\\n\"")
+      ->type_name("TEXT");
+  score->add_option("--name", options->name, "What people call it (EXPERIMENT-scores)")->type_name("NAME");
+  AddConnection(score, options->connection);
+  AddLocalWorkers(score, options->local);
+  score->add_flag("--dry-run", options->dry_run, "Only say what it would cost");
+  score->add_flag("--detach", options->detach, "Return once it is submitted");
+  score->add_flag("--json", options->json, "The result as JSON");
+}
+
+}  // namespace sprint
