@@ -8,6 +8,17 @@
 namespace sprint {
 namespace {
 
+// The program's command that the arguments name, or nothing when the command is one of this program's own.
+// `dataset freeze` makes a data set of outcomes, which is the selector's business.
+std::vector<std::string> ProgramCommand(const std::vector<std::string>& arguments) {
+  if (arguments.size() >= 2 && arguments[0] == "dataset" && arguments[1] == "freeze") {
+    std::vector<std::string> command = {"selector"};
+    command.insert(command.end(), arguments.begin() + 1, arguments.end());
+    return command;
+  }
+  return !arguments.empty() && IsSiblingCommand(arguments.front()) ? arguments : std::vector<std::string>();
+}
+
 // Becomes the program behind a command that has one. Returns only when that failed.
 absl::Status RunProgram(const std::string& command, std::vector<std::string> arguments) {
   if (command != "compare" && command != "select") return ExecSibling(command, arguments);
@@ -60,8 +71,8 @@ void AddAllCommands(App& app) {
 int RunCli(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   try {
-    if (!arguments.empty() && IsSiblingCommand(arguments.front())) {
-      const absl::Status failed = RunProgram(arguments.front(), {arguments.begin() + 1, arguments.end()});
+    if (const std::vector<std::string> command = ProgramCommand(arguments); !command.empty()) {
+      const absl::Status failed = RunProgram(command.front(), {command.begin() + 1, command.end()});
       OpenTerminal(ColorMode::kAuto).err.Write(absl::StrCat("sprint: ", failed.message(), "\n"));
       return kExitFailed;
     }

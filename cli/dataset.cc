@@ -112,7 +112,8 @@ void AddDataset(App& app) {
   CLI::App* command = app.Add(
       app.root(), "dataset", "Check datasets: rows, subjects, questions that come twice or in several files",
       {"sprint dataset test.jsonl", "sprint dataset train.jsonl test.jsonl      do the splits overlap?",
-       "sprint dataset SVAMP.json --preset svamp"},
+       "sprint dataset SVAMP.json --preset svamp",
+       "sprint dataset freeze demo         the outcomes of a sweep, to train on (sprint selector freeze)"},
       [options](const Terminal& terminal) { return CheckDatasets(terminal, *options); });
   command->add_option("FILE", options->files, "JSON lines, JSON, CSV, or a folder of JSON files")->required();
   AddChoice(command, "--preset", options->preset, DatasetPresetNames(),

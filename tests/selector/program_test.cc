@@ -227,6 +227,16 @@ TEST_F(SelectorProgramTest, QuestionsSeenInTrainingAreRefusedUnlessToldSo) {
   EXPECT_EQ(Run(eval).exit_code, 0);
 }
 
+TEST_F(SelectorProgramTest, DatasetFreezeMakesTheSameSnapshot) {
+  Freeze();
+  const ProgramResult frozen = RunSprint(
+      {"dataset", "freeze", "--db", database_.path(), "--out", "again.json"}, database_.dir().path());
+  ASSERT_EQ(frozen.exit_code, 0) << frozen.err;
+  ASSERT_OK_AND_ASSIGN(const std::string again, ReadFile(File("again.json")));
+  ASSERT_OK_AND_ASSIGN(const std::string first, ReadFile(File("grid.snapshot.json")));
+  EXPECT_EQ(again, first);
+}
+
 TEST_F(SelectorProgramTest, BadCommandLinesAreUsageErrorsAndBadFilesAreNamed) {
   Freeze();
   EXPECT_EQ(Run({}).exit_code, 2);
