@@ -11,17 +11,23 @@ void Scheduler::ChooseDrafts() {
     Sequence* sequence;
     double chance;  // that the token and all before it are right
   };
+  int64_t planned = 0;
+  int64_t decoding = 0;
+  for (const Sequence& sequence : sequences_) {
+    planned += sequence.planned;
+    decoding += sequence.planned > 0 && sequence.decodes() ? 1 : 0;
+  }
+  // Where not even drafts that are surely right would pay, none is looked for.
+  const int64_t most = std::min(options_.max_tokens_per_step - planned, decoding * options_.max_draft);
+  const std::vector<double> certain(static_cast<size_t>(std::max<int64_t>(0, most)), 1.0);
+  if (decoding == 0 || DraftsWorthTheirRows(options_.step_cost, planned, decoding, certain) == 0) return;
   std::vector<Candidate> candidates;
   absl::flat_hash_map<Hash256, std::vector<const Sequence*>> by_prompt;
   for (const Sequence& sequence : sequences_) {
     if (!sequence.result.tokens.empty()) by_prompt[sequence.prompt].push_back(&sequence);
   }
-  int64_t rows = 0;
-  int64_t running = 0;
   for (Sequence& sequence : sequences_) {
-    rows += sequence.planned;
     if (sequence.planned == 0 || !sequence.decodes()) continue;
-    ++running;
     DraftQuery query{sequence.prompt, sequence.request.prompt, sequence.result.tokens, {}};
     for (const Sequence* other : by_prompt[sequence.prompt]) {
       if (other != &sequence) query.others.push_back(other->result.tokens);
@@ -37,13 +43,13 @@ void Scheduler::ChooseDrafts() {
   // Along one draft chances fall, so that a stable order takes a draft's tokens from its first on.
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.chance > b.chance; });
-  const int64_t room = std::max<int64_t>(0, options_.max_tokens_per_step - rows);
+  const int64_t room = std::max<int64_t>(0, options_.max_tokens_per_step - planned);
   std::vector<double> chances;
   for (size_t i = 0; i < candidates.size() && static_cast<int64_t>(i) < room; ++i) {
     chances.push_back(candidates[i].chance);
   }
   const int64_t worth =
-      chances.empty() ? 0 : DraftsWorthTheirRows(options_.step_cost, rows, running, chances);
+      chances.empty() ? 0 : DraftsWorthTheirRows(options_.step_cost, planned, decoding, chances);
   absl::flat_hash_map<Sequence*, size_t> taken;
   for (int64_t i = 0; i < worth; ++i) ++taken[candidates[static_cast<size_t>(i)].sequence];
   for (Sequence& sequence : sequences_) {
