@@ -44,18 +44,12 @@ absl::StatusOr<Inspection> Inspect(const Terminal& terminal, const InspectOption
   shape.new_tokens = options.max_new_tokens;
   result.memory = EstimateMemory(result.model->config, dtype, shape);
   if (options.no_fingerprint) return result;
-  int shown = -1;
-  const auto progress = [&](double share) {
-    const int percent = static_cast<int>(100 * share);
-    if (!terminal.err.tty || percent == shown) return;
-    shown = percent;
-    terminal.err.Write(absl::StrCat("\rreading the weights  ", percent, " %\x1b[K"));
-  };
+  WeightsProgress progress(terminal);
   const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const absl::StatusOr<Hash256> hash = FingerprintWeights(*result.model, threads, progress);
-  if (shown >= 0) terminal.err.Write("\r\x1b[K");
-  if (!hash.ok()) return hash.status();
-  result.weights_hash = hash->Hex();
+  SPRINT_ASSIGN_OR_RETURN(const Hash256 hash, FingerprintWeights(*result.model, threads, [&](double share) {
+                            progress.Show(share);
+                          }));
+  result.weights_hash = hash.Hex();
   return result;
 }
 

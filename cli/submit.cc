@@ -28,16 +28,9 @@ std::vector<CensusBlock> CensusBlocksOf(const PreparedLaunch& launch) {
 
 absl::StatusOr<PreparedLaunch> PrepareWithProgress(const Terminal& terminal, const v1::ExperimentSpec& spec,
                                                    const PreparedLaunch* like) {
-  int shown = -1;
-  const auto progress = [&](double share) {
-    const int percent = static_cast<int>(100 * share);
-    if (!terminal.err.tty || percent == shown) return;
-    shown = percent;
-    terminal.err.Write(absl::StrCat("\rreading the weights  ", percent, " %\x1b[K"));
-  };
-  absl::StatusOr<PreparedLaunch> launch = Prepare(spec, progress, like);
-  if (shown >= 0) terminal.err.Write("\r\x1b[K");
-  return launch;
+  WeightsProgress progress(terminal);
+  return Prepare(
+      spec, [&](double share) { progress.Show(share); }, like);
 }
 
 absl::StatusOr<LaunchEstimate> EstimateHere(const Connection& connection, const LocalWorkerOptions& local,

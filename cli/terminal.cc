@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 namespace sprint {
 namespace {
@@ -46,6 +47,17 @@ void TerminalStream::Write(absl::string_view text) const {
 
 Terminal OpenTerminal(ColorMode mode) {
   return {OpenStream(STDOUT_FILENO, mode), OpenStream(STDERR_FILENO, mode)};
+}
+
+WeightsProgress::~WeightsProgress() {
+  if (shown_ >= 0) stream_.Write("\r\x1b[K");
+}
+
+void WeightsProgress::Show(double share) {
+  const int percent = static_cast<int>(100 * share);
+  if (!stream_.tty || percent == shown_) return;
+  shown_ = percent;
+  stream_.Write(absl::StrCat("\rreading the weights  ", percent, " %\x1b[K"));
 }
 
 }  // namespace sprint

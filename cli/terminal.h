@@ -23,6 +23,21 @@ struct Terminal {
   TerminalStream err;
 };
 
+// "reading the weights  12 %" on a terminal's standard error, and nothing elsewhere. Gone at the end of the
+// scope.
+class WeightsProgress {
+ public:
+  explicit WeightsProgress(const Terminal& terminal) : stream_(terminal.err) {}
+  ~WeightsProgress();
+  WeightsProgress(const WeightsProgress&) = delete;
+  WeightsProgress& operator=(const WeightsProgress&) = delete;
+  void Show(double share);
+
+ private:
+  const TerminalStream& stream_;
+  int shown_ = -1;  // percent
+};
+
 // The process's own streams. $COLUMNS, when it is a number, is believed over the terminal.
 Terminal OpenTerminal(ColorMode mode);
 

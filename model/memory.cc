@@ -23,7 +23,6 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   constexpr int64_t kProcess = 160 << 20;
   // Prompts that are traced at once while a sweep runs: those of the questions in work.
   constexpr int64_t kTracedPrompts = 8;
-  constexpr int64_t kBlock = 32;  // cached positions are taken in blocks
   const int64_t bytes = DtypeBytes(dtype);
   const int64_t hidden = config.hidden;
   const int64_t q = static_cast<int64_t>(config.heads) * config.head_dim;
@@ -32,8 +31,8 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   MemoryEstimate estimate;
   estimate.weights = config.ParameterCount() * bytes;
   estimate.kv_per_token = 2 * config.layers * kv * bytes;
-  estimate.cached_tokens =
-      shape.sequences * ((shape.prompt_tokens + shape.new_tokens + kBlock - 1) / kBlock * kBlock);
+  estimate.cached_tokens = shape.sequences * ((shape.prompt_tokens + shape.new_tokens + kKvBlockTokens - 1) /
+                                              kKvBlockTokens * kKvBlockTokens);
   // The residual stream, what is added to it, q, k, v, gate and up in f32; what products read in the dtype.
   const int64_t in_f32 = 2 * hidden + q + 2 * kv + 2 * static_cast<int64_t>(config.intermediate);
   const int64_t in_dtype = hidden + q + config.intermediate;

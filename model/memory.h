@@ -15,6 +15,9 @@ absl::StatusOr<Dtype> ParseDtype(absl::string_view name);  // "f32", "bf16"
 absl::string_view DtypeName(Dtype dtype);
 int64_t DtypeBytes(Dtype dtype);
 
+// Cached positions of a K/V block: a sequence takes them so many at a time.
+inline constexpr int64_t kKvBlockTokens = 32;
+
 // What an engine is loaded for. The defaults are a worker's.
 struct EngineShape {
   int64_t sequences = 64;         // running at once

@@ -4,32 +4,12 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "selector/json_member.h"
 
 namespace sprint {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Takes a member of the same type; false when it is missing or another.
-template <typename T>
-bool Take(const Json& json, const char* key, T& value) {
-  const auto found = json.find(key);
-  if (found == json.end()) return false;
-  if constexpr (std::is_same_v<T, std::string>) {
-    if (!found->is_string()) return false;
-  } else if constexpr (std::is_arithmetic_v<T>) {
-    if (!found->is_number()) return false;
-  } else {
-    if (!found->is_array()) return false;
-    for (const Json& item : *found) {
-      const bool fits =
-          std::is_same_v<T, std::vector<std::string>> ? item.is_string() : item.is_number_integer();
-      if (!fits) return false;
-    }
-  }
-  value = found->get<T>();
-  return true;
-}
 
 // A text that is JSON, as a value; as it is where it is none.
 Json Parsed(const std::string& text) {

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "selector/json_member.h"
 #include "selector/snapshot.h"
 
 namespace sprint {
@@ -34,28 +35,6 @@ Json ProblemJson(const Snapshot& snapshot, size_t index) {
           {"text", problem.text},   {"prompt", problem.tokens},
           {"right", right},         {"answers", answers},
           {"tokens", lengths}};
-}
-
-template <typename T>
-bool Take(const Json& object, const char* key, T& value) {
-  const auto found = object.find(key);
-  if (found == object.end()) return false;
-  if constexpr (std::is_same_v<T, std::string>) {
-    if (!found->is_string()) return false;
-  } else if constexpr (std::is_arithmetic_v<T>) {
-    if (!found->is_number()) return false;
-  } else {
-    if (!found->is_array()) return false;
-    for (const Json& item : *found) {
-      if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-        if (!item.is_string()) return false;
-      } else {
-        if (!item.is_number_integer()) return false;
-      }
-    }
-  }
-  value = found->get<T>();
-  return true;
 }
 
 bool SplitFromName(const std::string& name, Split& split) {

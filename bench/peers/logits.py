@@ -6,20 +6,11 @@ TASK: model (folder or GGUF file), threads, prompts (token ids), out.
 """
 
 import json
-import os
 import sys
 
 import torch
-from transformers import AutoModelForCausalLM
 
-
-def load(path, dtype):
-    if path.endswith(".gguf"):
-        model = AutoModelForCausalLM.from_pretrained(
-            os.path.dirname(path), gguf_file=os.path.basename(path), dtype=dtype)
-    else:
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-    return model.to(dtype).eval()
+from models import load
 
 
 def main():

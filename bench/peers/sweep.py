@@ -8,21 +8,12 @@ arms (lists of [layer, head]). Loading and one warm-up step are not timed.
 """
 
 import json
-import os
 import sys
 import time
 
 import torch
-from transformers import AutoModelForCausalLM
 
-
-def load(path, dtype):
-    if path.endswith(".gguf"):
-        model = AutoModelForCausalLM.from_pretrained(
-            os.path.dirname(path), gguf_file=os.path.basename(path), dtype=dtype)
-    else:
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-    return model.to(dtype).eval()
+from models import load
 
 
 def prune(model, arm):

@@ -1,5 +1,4 @@
 // The real programs over the demo model: Best-of-N from the first command to the table.
-#include <signal.h>
 
 #include <algorithm>
 #include <cmath>
@@ -7,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
-#include "storage/endpoint.h"
 #include "tests/cli/program.h"
+#include "tests/cli/sprint_folder.h"
 #include "tests/testing/reward_model.h"
 #include "tests/testing/testing.h"
 
@@ -20,20 +19,8 @@ using Json = nlohmann::json;
 using testing::ProgramResult;
 using Arguments = std::vector<std::string>;
 
-class Bon : public ::testing::Test {
+class Bon : public testing::SprintFolder {
  protected:
-  // A coordinator that a failed test left behind ends with its folder.
-  ~Bon() override {
-    const absl::StatusOr<Endpoint> endpoint = ReadEndpoint(folder_.File("sprint.db"));
-    if (endpoint.ok()) kill(static_cast<pid_t>(endpoint->pid), SIGKILL);
-  }
-  ProgramResult Sprint(const Arguments& arguments) { return testing::RunSprint(arguments, folder_.path()); }
-  Json SprintJson(Arguments arguments) {
-    arguments.emplace_back("--json");
-    const ProgramResult result = Sprint(arguments);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    return Json::parse(result.out, nullptr, /*allow_exceptions=*/false);
-  }
   static Arguments OnDemo(const std::string& command, const Arguments& more) {
     Arguments arguments = {command, testing::SourceDir() + "/demo/sweep.yaml", "--worker-threads", "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -46,8 +33,6 @@ class Bon : public ::testing::Test {
     }
     return nullptr;
   }
-
-  testing::TempDir folder_;
 };
 
 TEST_F(Bon, RunsEveryMethodAndComparesThem) {

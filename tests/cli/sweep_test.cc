@@ -1,6 +1,5 @@
 // The real programs over the demo model: a sweep from the first command to the last row, whatever is
 // killed meanwhile.
-#include <signal.h>
 
 #include <filesystem>
 #include <functional>
@@ -9,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/file.h"
-#include "storage/endpoint.h"
 #include "tests/cli/program.h"
+#include "tests/cli/sprint_folder.h"
 #include "tests/testing/testing.h"
 
 namespace sprint {
@@ -21,21 +20,8 @@ using Json = nlohmann::json;
 using testing::ProgramResult;
 using Arguments = std::vector<std::string>;
 
-class Sweep : public ::testing::Test {
+class Sweep : public testing::SprintFolder {
  protected:
-  // A coordinator that a failed test left behind ends with its folder.
-  ~Sweep() override {
-    const absl::StatusOr<Endpoint> endpoint = ReadEndpoint(folder_.File("sprint.db"));
-    if (endpoint.ok()) kill(static_cast<pid_t>(endpoint->pid), SIGKILL);
-  }
-
-  ProgramResult Sprint(const Arguments& arguments) { return testing::RunSprint(arguments, folder_.path()); }
-  Json SprintJson(Arguments arguments, int exit_code = 0) {
-    arguments.emplace_back("--json");
-    const ProgramResult result = Sprint(arguments);
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    return Json::parse(result.out, nullptr, /*allow_exceptions=*/false);
-  }
   // The demo's spec with another selection.
   static Arguments Launch(const Arguments& more) {
     Arguments arguments = {"launch", testing::SourceDir() + "/demo/sweep.yaml", "--worker-threads", "1"};
@@ -64,8 +50,6 @@ class Sweep : public ::testing::Test {
                    "a.answer_id = o.answer_id ORDER BY o.problem, o.arm"})
         .out;
   }
-
-  testing::TempDir folder_;
 };
 
 TEST_F(Sweep, RunsToItsEndAndIsThereToQuery) {

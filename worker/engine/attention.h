@@ -17,11 +17,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/memory.h"
 #include "worker/engine/kernels.h"
 
 namespace sprint {
 
-inline constexpr int64_t kBlockTokens = 32;
+inline constexpr int64_t kBlockTokens = kKvBlockTokens;
 
 struct AttentionShape {
   int64_t kv_heads = 0;

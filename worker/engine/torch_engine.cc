@@ -167,9 +167,14 @@ int64_t TraceBytes(const ModelConfig& config, int64_t left) {
   return std::clamp<int64_t>(left / 8, 0, kMaxTracedTokens * token);
 }
 
-// Times steps of up to 128 rows, the shortest of some tries each; the blocks' contents are overwritten.
+// Times steps of up to 128 rows, the shortest of some tries each; the blocks' contents are overwritten. A
+// large model gets fewer tries, whose noise is small beside a long step, and fewer widths: loading is not
+// held up.
 absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions& options) {
   constexpr int kTries = 4;
+  constexpr double kLongStep = 0.1;  // seconds: one try is enough
+  constexpr double kEnough = 2;      // seconds for all
+  double spent = 0;
   std::vector<std::pair<int64_t, double>> points;
   const Arm baseline;
   std::vector<int32_t> blocks;
@@ -189,13 +194,16 @@ absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions&
     }
     batch.sequences.push_back(sequence);
     double best = std::numeric_limits<double>::infinity();
-    for (int attempt = 0; attempt < kTries; ++attempt) {
+    for (int attempt = 0; attempt < kTries && (attempt == 0 || best < kLongStep); ++attempt) {
       StepOutput output;
       const auto start = std::chrono::steady_clock::now();
       SPRINT_RETURN_IF_ERROR(runner.Run(batch, &output));
-      best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      best = std::min(best, seconds);
+      spent += seconds;
     }
     points.emplace_back(rows, best);
+    if (spent > kEnough && points.size() >= 2) break;
   }
   return points.size() < 2 ? StepCost() : StepCost(std::move(points));
 }
