@@ -117,4 +117,31 @@ double AggregateAtN(absl::Span<const SampledAnswer> answers, int n, Aggregation 
   return 0;
 }
 
+VoteResult Vote(absl::Span<const std::string> answers, absl::Span<const double> weights) {
+  assert(answers.size() == weights.size());
+  AnswerClasses classes;
+  std::vector<double> sums;
+  std::vector<std::string> written;
+  double all = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    all += weights[i];
+    const int number = classes.Of(answers[i]);
+    if (number < 0) continue;
+    const auto index = static_cast<size_t>(number);
+    if (sums.size() <= index) {
+      sums.resize(index + 1, 0);
+      written.push_back(answers[i]);
+    }
+    sums[index] += weights[i];
+  }
+  VoteResult result;
+  if (sums.empty() || all <= 0) return result;
+  const double most = *std::max_element(sums.begin(), sums.end());
+  for (size_t i = 0; i < sums.size(); ++i) {
+    if (sums[i] >= most * (1 - 1e-12)) result.winners.push_back(written[i]);
+  }
+  result.share = most / all;
+  return result;
+}
+
 }  // namespace sprint

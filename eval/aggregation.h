@@ -59,6 +59,16 @@ double Aggregate(absl::Span<const SampledAnswer> answers, Aggregation aggregatio
 double AggregateAtN(absl::Span<const SampledAnswer> answers, int n, Aggregation aggregation,
                     uint64_t seed = 1);
 
+// What a vote among answers comes to.
+struct VoteResult {
+  // The winner, as it was first written; several where they tie, none where no answer says anything.
+  std::vector<std::string> winners;
+  double share = 0;  // of all weights, the silent answers' too: a winner's
+};
+// Each answer has the weight of its place in its class. Weights are at least 0; all 1: the majority. Sums
+// that differ by rounding alone tie. REQUIRES: as many weights as answers.
+VoteResult Vote(absl::Span<const std::string> answers, absl::Span<const double> weights);
+
 }  // namespace sprint
 
 #endif  // SPRINT_EVAL_AGGREGATION_H_

@@ -52,6 +52,16 @@ class HiddenFeatures : public FeatureExtractor {
 
 }  // namespace
 
+absl::StatusOr<Hash256> CheckedFingerprint(const ModelFiles& model, const std::string& weights_hash,
+                                           int threads) {
+  SPRINT_ASSIGN_OR_RETURN(const Hash256 weights, FingerprintWeights(model, threads));
+  if (weights_hash.empty() || weights.Hex() == weights_hash) return weights;
+  return Error(
+      absl::StatusCode::kInvalidArgument, Reason::kModelMismatch,
+      absl::StrCat(model.path, ": these are not the weights whose outcomes were frozen (", weights.Short(),
+                   ", expected ", weights_hash.substr(0, 12), "); name the model of the sweep by --model"));
+}
+
 absl::StatusOr<std::unique_ptr<FeatureExtractor>> MakeHiddenFeatures(std::shared_ptr<const ModelFiles> model,
                                                                      int32_t layer,
                                                                      const std::string& weights_hash,
@@ -61,13 +71,7 @@ absl::StatusOr<std::unique_ptr<FeatureExtractor>> MakeHiddenFeatures(std::shared
                                                    " has layers 0 to ", model->config.layers - 1));
   }
   const int usable = threads > 0 ? threads : UsableCpus();
-  SPRINT_ASSIGN_OR_RETURN(const Hash256 weights, FingerprintWeights(*model, usable));
-  if (!weights_hash.empty() && weights.Hex() != weights_hash) {
-    return Error(
-        absl::StatusCode::kInvalidArgument, Reason::kModelMismatch,
-        absl::StrCat(model->path, ": these are not the weights whose outcomes were frozen (", weights.Short(),
-                     ", expected ", weights_hash.substr(0, 12), "); name the model of the sweep by --model"));
-  }
+  SPRINT_ASSIGN_OR_RETURN(const Hash256 weights, CheckedFingerprint(*model, weights_hash, usable));
   TorchEngineOptions options;
   options.device = "cpu";
   options.threads = usable;

@@ -11,6 +11,11 @@
 
 namespace sprint {
 
+// The weights' fingerprint. kModelMismatch where it is not `weights_hash` (hex; empty: not checked), that of
+// the weights whose outcomes were frozen. Reads all weights.
+absl::StatusOr<Hash256> CheckedFingerprint(const ModelFiles& model, const std::string& weights_hash,
+                                           int threads);
+
 // Loads the model's weights in f32 on the CPU. `weights_hash`: hex, see FeatureSources.
 // INVALID_ARGUMENT naming the layers there are; kModelMismatch; errors of the engine.
 absl::StatusOr<std::unique_ptr<FeatureExtractor>> MakeHiddenFeatures(std::shared_ptr<const ModelFiles> model,

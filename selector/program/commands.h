@@ -3,6 +3,7 @@
 #define SPRINT_SELECTOR_PROGRAM_COMMANDS_H_
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,9 @@ struct PolicyFlags {
 void AddPolicyOptions(CLI::App* command, PolicyFlags& flags);
 absl::StatusOr<PolicyOptions> PolicyOf(const PolicyFlags& flags);
 
+// -n, --n.
+void AddArmCount(CLI::App* command, int32_t& n);
+
 // A selector's file with its lineage read.
 struct OpenedSelector {
   std::string path;
@@ -74,6 +78,21 @@ absl::StatusOr<OpenedSelector> OpenSelector(const std::string& path);
 // near-duplicate of it, unless `allow`.
 absl::Status CheckUnseen(const OpenedSelector& selector, absl::Span<const SnapshotProblem> problems,
                          bool allow);
+
+// An arm that was chosen for a question.
+struct ChosenArm {
+  int32_t arm = 0;
+  float score = 0;
+  float probability = 0;  // of being right
+};
+std::vector<ChosenArm> ChooseWithScores(const Selector& selector, absl::Span<const float> features, int32_t n,
+                                        const PolicyOptions& policy);
+// {"id":…, "arms":[…], "scores":[…]}: arms by name, best first, with their probabilities.
+nlohmann::ordered_json ChoiceJson(const std::string& id, const Selector& selector,
+                                  absl::Span<const ChosenArm> chosen);
+
+// The folder of the model: what was named, else where the sweep found it.
+const std::string& ModelOf(const FeatureOptions& options, const Lineage& lineage);
 
 }  // namespace sprint
 

@@ -132,6 +132,40 @@ absl::StatusOr<PolicyOptions> PolicyOf(const PolicyFlags& flags) {
   return policy;
 }
 
+void AddArmCount(CLI::App* command, int32_t& n) {
+  command->add_option("-n,--n", n, "How many arms a question")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+std::vector<ChosenArm> ChooseWithScores(const Selector& selector, absl::Span<const float> features, int32_t n,
+                                        const PolicyOptions& policy) {
+  const std::vector<float> scores = selector.Scores(selector.Place(features));
+  const std::vector<float> probabilities = selector.Probabilities(scores);
+  std::vector<ChosenArm> chosen;
+  for (const int32_t arm : ChooseArms(selector, features, n, policy)) {
+    const auto at = static_cast<size_t>(arm);
+    chosen.push_back({arm, scores[at], probabilities[at]});
+  }
+  return chosen;
+}
+
+nlohmann::ordered_json ChoiceJson(const std::string& id, const Selector& selector,
+                                  absl::Span<const ChosenArm> chosen) {
+  nlohmann::ordered_json arms = nlohmann::ordered_json::array();
+  nlohmann::ordered_json scores = nlohmann::ordered_json::array();
+  for (const ChosenArm& choice : chosen) {
+    arms.push_back(selector.arm_names[static_cast<size_t>(choice.arm)]);
+    scores.push_back(choice.probability);
+  }
+  return {{"id", id}, {"arms", arms}, {"scores", scores}};
+}
+
+const std::string& ModelOf(const FeatureOptions& options, const Lineage& lineage) {
+  return options.sources.model.empty() ? lineage.model_path : options.sources.model;
+}
+
 absl::StatusOr<OpenedSelector> OpenSelector(const std::string& path) {
   OpenedSelector opened;
   opened.path = path;

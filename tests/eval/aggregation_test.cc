@@ -69,6 +69,18 @@ TEST(Aggregation, WeightsKeepTheOrderOfScoresOfAnySize) {
   EXPECT_TRUE(VoteWeights({}).empty());
 }
 
+TEST(Aggregation, AVoteNamesItsWinnerAsItWasFirstWritten) {
+  const std::vector<std::string> answers = {"7", "0.5", "", "\\frac{1}{2}", "7.0", "8"};
+  const VoteResult majority = Vote(answers, {1, 1, 1, 1, 1, 1});
+  EXPECT_THAT(majority.winners, ::testing::ElementsAre("7", "0.5")) << "two votes each";
+  EXPECT_DOUBLE_EQ(majority.share, 2.0 / 6) << "what says nothing counts";
+  const VoteResult weighted = Vote(answers, {0.1, 0.3, 0.9, 0.2, 0.1, 0.4});
+  EXPECT_THAT(weighted.winners, ::testing::ElementsAre("0.5"));
+  EXPECT_DOUBLE_EQ(weighted.share, 0.25);
+  EXPECT_TRUE(Vote({"", ""}, {1, 1}).winners.empty());
+  EXPECT_TRUE(Vote({}, {}).winners.empty());
+}
+
 // The mean of Aggregate over all subsets of n.
 double Enumerated(const std::vector<SampledAnswer>& answers, int n, Aggregation aggregation) {
   double sum = 0;
