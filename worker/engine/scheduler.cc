@@ -179,7 +179,8 @@ bool Scheduler::Append(Sequence& sequence, int32_t token, float logprob) {
 }
 
 std::vector<SequenceResult> Scheduler::Commit(const std::vector<int32_t>& next,
-                                              const std::vector<float>& logprobs) {
+                                              const std::vector<float>& logprobs,
+                                              const std::vector<int32_t>& accepted) {
   assert(next.size() == owners_.size() && logprobs.size() == next.size());
   for (Sequence* sequence : in_step_) {
     sequence->computed += sequence->planned;
@@ -195,7 +196,7 @@ std::vector<SequenceResult> Scheduler::Commit(const std::vector<int32_t>& next,
   for (size_t row = 0; row < owners_.size(); ++row) {
     if (owners_[row].drafted > 0) continue;  // taken with its sequence's first row
     Sequence& sequence = *owners_[row].sequence;
-    if (!TakeTokens(sequence, row, next, logprobs)) continue;
+    if (!TakeTokens(sequence, row, next, logprobs, accepted)) continue;
     if (options_.max_draft > 0) drafts_.Learn(sequence.prompt, sequence.result.tokens);
     finished.push_back(std::move(sequence.result));
     // Rows of this sequence that follow have drafted > 0 and are passed over unread.
@@ -208,14 +209,19 @@ bool Scheduler::Samples(int64_t row) const {
   return owners_[static_cast<size_t>(row)].sequence->request.decoding.sampler_version() != 0;
 }
 
-int32_t Scheduler::Sample(int64_t row, absl::Span<const float> logits) const {
+RowRules Scheduler::Rules(int64_t row) const {
   const LogitRow& owner = owners_[static_cast<size_t>(row)];
   const Sequence& sequence = *owner.sequence;
   const std::vector<int32_t>& tokens = sequence.result.tokens;
   const auto drafted = absl::MakeConstSpan(sequence.draft.tokens).first(owner.drafted);
-  const absl::Span<const int32_t> before[] = {sequence.request.prompt, tokens, drafted};
-  const double u = DrawAt(sequence.key, static_cast<int64_t>(tokens.size() + owner.drafted));
-  return SampleToken(logits, sequence.request.decoding.sampling, before, u);
+  return {&sequence.request.decoding.sampling,
+          {sequence.request.prompt, tokens, drafted},
+          DrawAt(sequence.key, static_cast<int64_t>(tokens.size() + owner.drafted))};
+}
+
+int32_t Scheduler::Sample(int64_t row, absl::Span<const float> logits) const {
+  const RowRules rules = Rules(row);
+  return SampleToken(logits, *rules.sampling, rules.before, rules.u);
 }
 
 bool Scheduler::MakeRoom(int64_t blocks) {

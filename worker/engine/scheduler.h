@@ -69,9 +69,11 @@ class Scheduler : private RowSampler {
 
   // The next step's rows; empty when nothing runs. Valid until the next call of any method.
   const StepBatch& Plan();
-  // Takes what the step that Plan() described gave: one token a logit row. Returns what finished.
+  // Takes what the step that Plan() described gave: one token a logit row, and where the runner looked, how
+  // many guesses were right (StepOutput::accepted). Returns what finished.
   // REQUIRES: called once after each Plan() that was not empty.
-  std::vector<SequenceResult> Commit(const std::vector<int32_t>& next, const std::vector<float>& logprobs);
+  std::vector<SequenceResult> Commit(const std::vector<int32_t>& next, const std::vector<float>& logprobs,
+                                     const std::vector<int32_t>& accepted = {});
 
   int64_t running() const { return running_; }  // sequences in the last plan
   int64_t preemptions() const { return preemptions_; }
@@ -112,7 +114,7 @@ class Scheduler : private RowSampler {
   void FitDraft(Sequence& sequence);
   // Appends what the sequence's rows gave, the first of them `row`; true when it ended.
   bool TakeTokens(Sequence& sequence, size_t row, const std::vector<int32_t>& next,
-                  const std::vector<float>& logprobs);
+                  const std::vector<float>& logprobs, const std::vector<int32_t>& accepted);
   void AddRows(Sequence& sequence);
   void NotePrefix(Sequence& sequence);
   void KeepPrefix(Sequence& sequence);
@@ -125,6 +127,7 @@ class Scheduler : private RowSampler {
 
   // RowSampler, for the batch of the last plan.
   bool Samples(int64_t row) const override;
+  RowRules Rules(int64_t row) const override;
   int32_t Sample(int64_t row, absl::Span<const float> logits) const override;
 
   const ModelConfig& config_;

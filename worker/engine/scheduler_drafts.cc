@@ -78,13 +78,14 @@ void Scheduler::FitDraft(Sequence& sequence) {
 }
 
 bool Scheduler::TakeTokens(Sequence& sequence, size_t row, const std::vector<int32_t>& next,
-                           const std::vector<float>& logprobs) {
+                           const std::vector<float>& logprobs, const std::vector<int32_t>& accepted) {
   const Draft draft = std::move(sequence.draft);
   sequence.draft = Draft{};
   for (size_t i = 0;; ++i) {
     if (Append(sequence, next[row + i], logprobs[row + i])) return true;
     if (i == draft.tokens.size()) return false;
-    const bool right = next[row + i] == draft.tokens[i];
+    const bool right =
+        accepted.empty() ? next[row + i] == draft.tokens[i] : static_cast<int32_t>(i) < accepted[row];
     drafts_.Observe(draft.source, draft.match + static_cast<int64_t>(i), right);
     if (!right) return false;
     // The draft's row had the right token at the right place: its K/V stays, what it gave is next.

@@ -210,8 +210,10 @@ void Scheduler::AddRows(Sequence& sequence) {
       batch_.tokens.push_back(sequence.draft.tokens[i]);
       batch_.logit_rows.push_back(batch_.rows() - 1);
       owners_.push_back({&sequence, i + 1});
+      batch_.guesses.push_back(sequence.draft.tokens[i]);
       ++step.rows;
     }
+    batch_.guesses.push_back(-1);
     if (sequence.request.decoding.sampler_version() != 0) batch_.sampler = this;
   }
   Capture(sequence, step);

@@ -2,11 +2,13 @@
 #ifndef SPRINT_WORKER_ENGINE_STEP_H_
 #define SPRINT_WORKER_ENGINE_STEP_H_
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "model/arm.h"
+#include "model/decoding.h"
 
 namespace sprint {
 
@@ -39,11 +41,20 @@ struct KvCopy {
   int32_t layers = 0;
 };
 
+// By what a logit row's token is chosen, all of it known before the step.
+struct RowRules {
+  const Sampling* sampling = nullptr;
+  std::array<absl::Span<const int32_t>, 3> before = {};  // prompt and answer so far, in pieces
+  double u = 0;                                          // the draw, in [0, 1)
+};
+
 // Chooses tokens otherwise than by the highest logit. Called by several threads at once, for
 // different rows.
 class RowSampler {
  public:
   virtual ~RowSampler() = default;
+  // For a runner that chooses on its device: what Sample(row, …) goes by.
+  virtual RowRules Rules(int64_t row) const = 0;
   // Whether Sample is wanted for logit row `row` (an index into StepBatch::logit_rows).
   virtual bool Samples(int64_t row) const = 0;
   // The token; in [0, logits.size()).
@@ -55,7 +66,10 @@ struct StepBatch {
   std::vector<int32_t> tokens;          // one a row, sequences end to end
   std::vector<StepSequence> sequences;  // by first_layer, ascending
   std::vector<int64_t> logit_rows;      // rows whose next token is wanted, ascending
-  bool want_logits = false;             // Forward only: StepOutput.logits and hidden are filled
+  // Per logit row the token that was drafted to follow it, -1: none (past the end: none). The rows of one
+  // sequence lie end to end, and their last one has none.
+  std::vector<int32_t> guesses;
+  bool want_logits = false;  // Forward only: StepOutput.logits and hidden are filled
   bool want_hidden = false;
   std::vector<HiddenCapture> captures;
   std::vector<KvCopy> copies;
@@ -64,8 +78,11 @@ struct StepBatch {
 };
 
 struct StepOutput {
-  std::vector<int32_t> next;               // per logit row: the token chosen,
-  std::vector<float> logprobs;             // and the natural log of its probability before any sampling rule
+  std::vector<int32_t> next;    // per logit row: the token chosen,
+  std::vector<float> logprobs;  // and the natural log of its probability before any sampling rule
+  // Per logit row: how many guesses from it on were what was chosen, up to the first that was not. Empty
+  // from a runner that does not look.
+  std::vector<int32_t> accepted;
   std::vector<float> logits;               // [logit rows, vocab]
   std::vector<std::vector<float>> hidden;  // [layers + 1][rows, hidden], the last after the final norm
 };
