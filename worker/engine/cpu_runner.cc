@@ -120,9 +120,10 @@ class CpuRunner : public Runner {
   }
   float* Residual(int64_t row) { return residual_.as<float>() + row * config_.hidden; }
 
-  void Multiply(const Matrix& w, const T* x, int64_t rows, float* y) {
+  // `then` is the matrix of the next product.
+  void Multiply(const Matrix& w, const T* x, int64_t rows, float* y, const Matrix* then) {
     const Timed timed(&seconds_.gemm);
-    gemm_.Multiply(w, x, rows, y);
+    gemm_.Multiply(w, x, rows, y, then);
   }
   void Embed(const StepBatch& batch);
   // Takes in the sequences whose rows begin at `layer`: active_ grows, their rows are normed.
@@ -134,7 +135,7 @@ class CpuRunner : public Runner {
   void ProjectHeads(int32_t layer);
   void Attention(int32_t layer, const StepBatch& batch);
   void Gate(int32_t layer, const StepBatch& batch);
-  void Mlp(const LayerWeights& layer, int64_t rows);
+  void Mlp(const LayerWeights& layer, int64_t rows, const Matrix& then);
   void KeepHidden(const StepBatch& batch, bool normed, StepOutput* output);
   void Capture(int32_t boundary, const StepBatch& batch);
   void Head(const StepBatch& batch, StepOutput* output);
@@ -297,15 +298,15 @@ template <typename T>
 void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
   const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
   const int64_t rows = active_;
-  Multiply(weights.qkv, normed_.as<T>(), rows, qkv_.as<float>());
+  const Matrix& o = zeroed_ && zeroed_->layer == layer ? zeroed_->o : weights.o;
+  Multiply(weights.qkv, normed_.as<T>(), rows, qkv_.as<float>(), &o);
   ProjectHeads(layer);
   Attention(layer, batch);
   Gate(layer, batch);
-  const Matrix& o = zeroed_ && zeroed_->layer == layer ? zeroed_->o : weights.o;
-  Multiply(o, attended_.as<T>(), rows, delta_.as<float>());
+  Multiply(o, attended_.as<T>(), rows, delta_.as<float>(), &weights.gate_up);
   AddAndNorm(weights.o_bias, weights.mlp_norm, rows);
-  Mlp(weights, rows);
   const bool last = layer + 1 == config_.layers;
+  Mlp(weights, rows, last ? weights_.head() : weights_.layers[static_cast<size_t>(layer) + 1].qkv);
   AddAndNorm({}, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm,
              rows);
 }
@@ -352,7 +353,9 @@ void CpuRunner<T>::ProjectHeads(int32_t layer) {
   };
   pool_.For(active_, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
     std::vector<float> head(static_cast<size_t>(dim));
-    for (int64_t row = begin; row < end; ++row) project(row, head.data());
+    for (int64_t row = begin; row < end; ++row) {
+      project(row, head.data());
+    }
   });
 }
 
@@ -406,13 +409,13 @@ void CpuRunner<T>::Gate(int32_t layer, const StepBatch& batch) {
 }
 
 template <typename T>
-void CpuRunner<T>::Mlp(const LayerWeights& layer, int64_t rows) {
-  Multiply(layer.gate_up, normed_.as<T>(), rows, gate_up_.as<float>());
+void CpuRunner<T>::Mlp(const LayerWeights& layer, int64_t rows, const Matrix& then) {
+  Multiply(layer.gate_up, normed_.as<T>(), rows, gate_up_.as<float>(), &layer.down);
   const int64_t n = config_.intermediate;
   ForRows(rows, 4 * n, [&](int64_t row) {
     kernels::SiluMul(gate_up_.as<float>() + row * 2 * n, n, act_.as<T>() + row * n);
   });
-  Multiply(layer.down, act_.as<T>(), rows, delta_.as<float>());
+  Multiply(layer.down, act_.as<T>(), rows, delta_.as<float>(), &then);
 }
 
 template <typename T>
@@ -466,7 +469,7 @@ void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
       std::copy_n(normed_.as<T>() + batch.logit_rows[static_cast<size_t>(first + i)] * config_.hidden,
                   config_.hidden, head_in_.as<T>() + i * config_.hidden);
     }
-    Multiply(weights_.head(), head_in_.as<T>(), rows, logits_.as<float>());
+    Multiply(weights_.head(), head_in_.as<T>(), rows, logits_.as<float>(), &weights_.layers.front().qkv);
     ForRows(rows, 4 * static_cast<int64_t>(config_.vocab), [&](int64_t i) {
       const float* logits = logits_.as<float>() + i * config_.vocab;
       const kernels::Best best = kernels::ArgmaxLogSoftmax(logits, config_.vocab);

@@ -25,7 +25,7 @@ constexpr int kTileRows = HWY_MAX_BYTES >= 64 ? 12 : 6;
 // Adds x[k] times the weights of input k; f32.
 template <int R>
 HWY_INLINE void AddInputs(const float* x, int64_t stride, const float* w, int64_t inputs, VecF (&a)[R],
-                          VecF (&b)[R]) {
+                          VecF (&b)[R], gemm::Ahead ahead) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   for (int64_t k = 0; k < inputs; ++k, w += kPanelRows) {
@@ -33,6 +33,7 @@ HWY_INLINE void AddInputs(const float* x, int64_t stride, const float* w, int64_
     const VecF wb = hn::LoadU(d, w + lanes);
     hwy::Prefetch(w + 16 * kPanelRows);
     hwy::Prefetch(w + 16 * kPanelRows + lanes);
+    ahead.Fetch();
     HWY_UNROLL(16)
     for (int i = 0; i < R; ++i) {
       const VecF v = hn::Set(d, x[i * stride + k]);
@@ -47,7 +48,7 @@ HWY_INLINE float Widen(Bf16 v) { return std::bit_cast<float>(static_cast<uint32_
 // The same for bf16, whose panels hold pairs of inputs: the even one in the lower half of a lane.
 template <int R>
 HWY_INLINE void AddInputs(const Bf16* x, int64_t stride, const Bf16* w, int64_t inputs, VecF (&a)[R],
-                          VecF (&b)[R]) {
+                          VecF (&b)[R], gemm::Ahead ahead) {
   const F32 d;
   const hn::Rebind<uint32_t, F32> du;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -55,6 +56,7 @@ HWY_INLINE void AddInputs(const Bf16* x, int64_t stride, const Bf16* w, int64_t 
   for (int64_t k = 0; k < inputs; k += 2, w += 2 * kPanelRows) {
     const auto pa = hn::LoadU(du, reinterpret_cast<const uint32_t*>(w));
     const auto pb = hn::LoadU(du, reinterpret_cast<const uint32_t*>(w + 2 * lanes));
+    ahead.Fetch();
     const VecF wa = hn::BitCast(d, hn::ShiftLeft<16>(pa));
     const VecF wb = hn::BitCast(d, hn::ShiftLeft<16>(pb));
     HWY_UNROLL(16)
@@ -78,7 +80,7 @@ HWY_INLINE void AddInputs(const Bf16* x, int64_t stride, const Bf16* w, int64_t 
 // R rows against two vectors' columns of a panel at a time.
 template <int R, typename T>
 HWY_INLINE void Tile(const T* x, int64_t x_stride, const T* w, int64_t inputs, bool resume, float* y,
-                     int64_t y_stride) {
+                     int64_t y_stride, const gemm::Ahead& ahead) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   constexpr int64_t kPair = 4 / static_cast<int64_t>(sizeof(T));
@@ -89,7 +91,7 @@ HWY_INLINE void Tile(const T* x, int64_t x_stride, const T* w, int64_t inputs, b
       a[i] = resume ? hn::LoadU(d, y + i * y_stride + c) : hn::Zero(d);
       b[i] = resume ? hn::LoadU(d, y + i * y_stride + c + lanes) : hn::Zero(d);
     }
-    AddInputs<R>(x, x_stride, w + c * kPair, inputs, a, b);
+    AddInputs<R>(x, x_stride, w + c * kPair, inputs, a, b, ahead);
     for (int i = 0; i < R; ++i) {
       hn::StoreU(a[i], d, y + i * y_stride + c);
       hn::StoreU(b[i], d, y + i * y_stride + c + lanes);
@@ -99,11 +101,11 @@ HWY_INLINE void Tile(const T* x, int64_t x_stride, const T* w, int64_t inputs, b
 
 template <int R, typename T>
 HWY_INLINE void TileOf(int64_t rows, const T* x, int64_t x_stride, const T* w, int64_t inputs, bool resume,
-                       float* y, int64_t y_stride) {
+                       float* y, int64_t y_stride, const gemm::Ahead& ahead) {
   if (rows == R) {
-    Tile<R>(x, x_stride, w, inputs, resume, y, y_stride);
+    Tile<R>(x, x_stride, w, inputs, resume, y, y_stride, ahead);
   } else if constexpr (R > 1) {
-    TileOf<R - 1>(rows, x, x_stride, w, inputs, resume, y, y_stride);
+    TileOf<R - 1>(rows, x, x_stride, w, inputs, resume, y, y_stride, ahead);
   }
 }
 
@@ -111,8 +113,8 @@ template <typename T>
 struct AnyTile {
   int64_t x_stride;
   HWY_ATTR void operator()(int64_t rows, const T* x, const T* w, int64_t inputs, bool resume, float* y,
-                           int64_t y_stride) const {
-    TileOf<kTileRows>(rows, x, x_stride, w, inputs, resume, y, y_stride);
+                           int64_t y_stride, const gemm::Ahead& ahead) const {
+    TileOf<kTileRows>(rows, x, x_stride, w, inputs, resume, y, y_stride, ahead);
   }
 };
 
@@ -143,7 +145,8 @@ void Compute(const gemm::Part<Bf16>& part) {
 
 // Threads take panels; when there are few of them, each is cut into spans of rows as well.
 template <typename T>
-void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, float* y) {
+void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, float* y,
+                   const Matrix* then) {
   const int64_t panels = w.panels();
   const int64_t wanted = 4 * pool.threads();
   const int64_t most = (rows + 2 * gemm::kMaxTileRows - 1) / (2 * gemm::kMaxTileRows);
@@ -166,6 +169,12 @@ void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, 
       part.last_output = std::min(w.rows, (panel + chunk) * kPanelRows);
       part.y = y + row * w.rows;
       part.outputs = w.rows;
+      const int64_t next = panel + chunk * pool.threads();
+      if (next < panels) {
+        part.next = w.data.as<T>() + next * w.panel();
+      } else if (then != nullptr && next - panels < then->panels()) {
+        part.next = then->data.as<T>() + (next - panels) * then->panel();
+      }
       Compute(part);
     }
   });
@@ -173,14 +182,14 @@ void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, 
 
 }  // namespace
 
-void Gemm::Multiply(const Matrix& w, const float* x, int64_t rows, float* y) {
+void Gemm::Multiply(const Matrix& w, const float* x, int64_t rows, float* y, const Matrix* then) {
   ++calls_;
-  MultiplyParts(pool_, w, x, rows, y);
+  MultiplyParts(pool_, w, x, rows, y, then);
 }
 
-void Gemm::Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y) {
+void Gemm::Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y, const Matrix* then) {
   ++calls_;
-  MultiplyParts(pool_, w, x, rows, y);
+  MultiplyParts(pool_, w, x, rows, y, then);
 }
 
 std::string DescribeGemm(Dtype dtype) {

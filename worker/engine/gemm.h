@@ -7,8 +7,8 @@
 // Method: W lies in panels (matrix.h). A tile of some rows of x against one panel keeps its sums in
 // registers while it runs down the panel, which stays in the cache for the tiles of the other rows
 // (the register and cache blocking of Goto & van de Geijn, "Anatomy of High-Performance Matrix
-// Multiplication", 2008). Sums of long rows are kept in y between two parts, so that the
-// order does not change.
+// Multiplication", 2008). Meanwhile each tile asks memory for its share of the panel that is read next.
+// Sums of long rows are kept in y between two parts, so that the order does not change.
 #ifndef SPRINT_WORKER_ENGINE_GEMM_H_
 #define SPRINT_WORKER_ENGINE_GEMM_H_
 
@@ -27,10 +27,10 @@ class Gemm {
   // `pool` must outlive it.
   explicit Gemm(ThreadPool& pool) : pool_(pool) {}
 
-  // y[rows, w.rows] = x[rows, w.cols] W^T, all dense.
-  // REQUIRES: w of x's dtype.
-  void Multiply(const Matrix& w, const float* x, int64_t rows, float* y);
-  void Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y);
+  // y[rows, w.rows] = x[rows, w.cols] W^T, all dense. `then` is the matrix of the next call, if known: a
+  // hint. REQUIRES: w of x's dtype.
+  void Multiply(const Matrix& w, const float* x, int64_t rows, float* y, const Matrix* then = nullptr);
+  void Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y, const Matrix* then = nullptr);
 
   int64_t calls() const { return calls_; }
 
@@ -57,6 +57,7 @@ struct Part {
   int64_t last_output = 0;   // end of the outputs to compute
   float* y = nullptr;        // [rows, outputs]
   int64_t outputs = 0;
+  const T* next = nullptr;  // the panel that is read after the last one here, where it is known
 };
 
 // With Highway's vectors, on any processor.

@@ -35,7 +35,7 @@ SPRINT_AVX512_BF16 inline void AddPair(const Bf16* x, int64_t x_stride, const Bf
 // R rows against a panel: two vectors of 16 outputs.
 template <int R>
 SPRINT_AVX512_BF16 inline void Tile(const Bf16* x, int64_t x_stride, const Bf16* w, int64_t inputs,
-                                    bool resume, float* y, int64_t y_stride) {
+                                    bool resume, float* y, int64_t y_stride, Ahead ahead) {
   __m512 a[R];
   __m512 b[R];
   for (int i = 0; i < R; ++i) {
@@ -46,6 +46,7 @@ SPRINT_AVX512_BF16 inline void Tile(const Bf16* x, int64_t x_stride, const Bf16*
   for (; k + 1 < inputs; k += 2, w += 2 * kPanelRows) {
     _mm_prefetch(reinterpret_cast<const char*>(w + 32 * kPanelRows), _MM_HINT_T0);
     _mm_prefetch(reinterpret_cast<const char*>(w + 33 * kPanelRows), _MM_HINT_T0);
+    ahead.Fetch();
     AddPair<R, 4>(x + k, x_stride, w, a, b);
   }
   if (k < inputs) AddPair<R, 2>(x + k, x_stride, w, a, b);
@@ -57,19 +58,20 @@ SPRINT_AVX512_BF16 inline void Tile(const Bf16* x, int64_t x_stride, const Bf16*
 
 template <int R>
 SPRINT_AVX512_BF16 inline void TileOf(int64_t rows, const Bf16* x, int64_t x_stride, const Bf16* w,
-                                      int64_t inputs, bool resume, float* y, int64_t y_stride) {
+                                      int64_t inputs, bool resume, float* y, int64_t y_stride,
+                                      const Ahead& ahead) {
   if (rows == R) {
-    Tile<R>(x, x_stride, w, inputs, resume, y, y_stride);
+    Tile<R>(x, x_stride, w, inputs, resume, y, y_stride, ahead);
   } else if constexpr (R > 1) {
-    TileOf<R - 1>(rows, x, x_stride, w, inputs, resume, y, y_stride);
+    TileOf<R - 1>(rows, x, x_stride, w, inputs, resume, y, y_stride, ahead);
   }
 }
 
 struct AnyTile {
   int64_t x_stride;
   SPRINT_AVX512_BF16 void operator()(int64_t rows, const Bf16* x, const Bf16* w, int64_t inputs, bool resume,
-                                     float* y, int64_t y_stride) const {
-    TileOf<kMaxTileRows>(rows, x, x_stride, w, inputs, resume, y, y_stride);
+                                     float* y, int64_t y_stride, const Ahead& ahead) const {
+    TileOf<kMaxTileRows>(rows, x, x_stride, w, inputs, resume, y, y_stride, ahead);
   }
 };
 
