@@ -32,32 +32,47 @@ HWY_INLINE void PrefetchElements(const T* at, int64_t n) {
   for (int64_t i = 0; i < n; i += kLine<T>) hwy::Prefetch(at + i);
 }
 
-// Scores of N query vectors against one block: scores[j][t] = scale * sum over i of q[j][i] K[i][t].
-// `next` is a block of K or V that is read after it.
-template <int N, typename T>
-HWY_INLINE void ScoreBlock(int64_t dim, const float* const* q, const T* k, float scale, const T* next,
-                           float* const* scores) {
+// Scores of N query vectors against W vectors of positions from slot `t` of a block on:
+// scores[j][t] = scale * sum over i of q[j][i] K[i][t]. Meanwhile asks for `ahead` elements at `next` an
+// input.
+template <int N, int W, typename T>
+HWY_INLINE void ScoreSlots(const AttentionShape& shape, const float* const* q, const T* k, int64_t t,
+                           float scale, const T* next, int64_t ahead, float* const* scores) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t t = 0; t < kBlockTokens; t += 2 * lanes) {
-    VecF a[N], b[N];
-    for (int j = 0; j < N; ++j) a[j] = b[j] = hn::Zero(d);
-    for (int64_t i = 0; i < dim; ++i) {
-      const VecF ka = LoadF32(d, k + i * kBlockTokens + t);
-      const VecF kb = LoadF32(d, k + i * kBlockTokens + t + lanes);
-      if (t == 0) PrefetchElements(next + i * kBlockTokens, kBlockTokens);
-      for (int j = 0; j < N; ++j) {
-        const VecF x = hn::Set(d, q[j][i]);
-        a[j] = hn::MulAdd(x, ka, a[j]);
-        b[j] = hn::MulAdd(x, kb, b[j]);
-      }
-    }
-    const VecF s = hn::Set(d, scale);
+  const T* at[W];
+  VecF sum[N][W];
+  for (int w = 0; w < W; ++w) {
+    at[w] = k + shape.key(t + w * lanes);
+    for (int j = 0; j < N; ++j) sum[j][w] = hn::Zero(d);
+  }
+  for (int64_t i = 0; i < shape.head_dim; ++i) {
+    VecF key[W];
+    for (int w = 0; w < W; ++w) key[w] = LoadF32(d, at[w] + i * kKeyTokens);
+    PrefetchElements(next + i * ahead, ahead);
     for (int j = 0; j < N; ++j) {
-      hn::StoreU(hn::Mul(a[j], s), d, scores[j] + t);
-      hn::StoreU(hn::Mul(b[j], s), d, scores[j] + t + lanes);
+      const VecF x = hn::Set(d, q[j][i]);
+      for (int w = 0; w < W; ++w) sum[j][w] = hn::MulAdd(x, key[w], sum[j][w]);
     }
   }
+  const VecF s = hn::Set(d, scale);
+  for (int j = 0; j < N; ++j) {
+    for (int w = 0; w < W; ++w) hn::StoreU(hn::Mul(sum[j][w], s), d, scores[j] + t + w * lanes);
+  }
+}
+
+// The same of the block's first `slots`, a multiple of kKeyTokens. `next` is a block of K or V that is read
+// after it.
+template <int N, typename T>
+HWY_INLINE void ScoreBlock(const AttentionShape& shape, const float* const* q, const T* k, int64_t slots,
+                           float scale, const T* next, float* const* scores) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t ahead = kBlockTokens;
+  int64_t t = 0;
+  for (; t + 2 * lanes <= slots; t += 2 * lanes, ahead = 0)
+    ScoreSlots<N, 2>(shape, q, k, t, scale, next, ahead, scores);
+  for (; t < slots; t += lanes, ahead = 0) ScoreSlots<N, 1>(shape, q, k, t, scale, next, ahead, scores);
 }
 
 // sums[j][i] += sum over t in [begin, end) of p[j][t] V[t][i], for W vectors of i from `i0` on.
@@ -178,7 +193,9 @@ void AttendQueries(const AttentionShape& shape, const AttentionTile<T>& tile, in
   float* at[N];
   for (int64_t b = first_block; b <= last_block; ++b) {
     for (int j = 0; j < N; ++j) at[j] = scores[j] + (b - first_block) * kBlockTokens;
-    ScoreBlock<N>(shape.head_dim, q, reads.Keys(b), scale, reads.AfterKeys(b), at);
+    const int64_t slots =
+        std::min(kBlockTokens, (last - b * kBlockTokens) / kKeyTokens * kKeyTokens + kKeyTokens);
+    ScoreBlock<N>(shape, q, reads.Keys(b), slots, scale, reads.AfterKeys(b), at);
   }
   for (int j = 0; j < N; ++j) {
     const int64_t p = position(first + j);

@@ -2,8 +2,10 @@
 // tested against.
 //
 // A block holds kBlockTokens consecutive positions of one sequence, for every K/V head of a layer:
-//   K: [kv_heads, padded_dim, kBlockTokens]   (transposed, so that a vector runs over positions)
+//   K: [kv_heads, kBlockTokens / kKeyTokens, padded_dim, kKeyTokens]
 //   V: [kv_heads, kBlockTokens, padded_dim]
+// K is transposed, so that a vector runs over positions, in groups of kKeyTokens: writing a position touches
+// few lines of the cache, and groups beyond the last position are not read.
 // with head_dim padded by zeros to a multiple of 16. Position p of a sequence is slot
 // p % kBlockTokens of its block p / kBlockTokens.
 //
@@ -23,6 +25,8 @@
 namespace sprint {
 
 inline constexpr int64_t kBlockTokens = kKvBlockTokens;
+inline constexpr int64_t kKeyTokens = 16;
+static_assert(kBlockTokens % kKeyTokens == 0);
 
 struct AttentionShape {
   int64_t kv_heads = 0;
@@ -32,7 +36,11 @@ struct AttentionShape {
 
   int64_t padded_dim() const { return (head_dim + 15) / 16 * 16; }
   int64_t head_block() const { return padded_dim() * kBlockTokens; }  // elements of one head's block
-  int64_t block() const { return kv_heads * head_block(); }           // elements of a block (K or V)
+  // Where slot `slot` of a head's K begins; its dimensions are kKeyTokens apart.
+  int64_t key(int64_t slot) const {
+    return slot / kKeyTokens * padded_dim() * kKeyTokens + slot % kKeyTokens;
+  }
+  int64_t block() const { return kv_heads * head_block(); }  // elements of a block (K or V)
 };
 
 // Consecutive rows of one sequence, one K/V head.

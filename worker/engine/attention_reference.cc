@@ -30,7 +30,7 @@ void Reference(const AttentionShape& shape, const AttentionTile<T>& tile) {
       const T* k = tile.k + tile.blocks[p / kBlockTokens] * shape.block() + tile.kv_head * shape.head_block();
       double score = 0;
       for (int64_t i = 0; i < shape.head_dim; ++i)
-        score += q[i] * ToDouble(k[i * kBlockTokens + p % kBlockTokens]);
+        score += q[i] * ToDouble(k[shape.key(p % kBlockTokens) + i * kKeyTokens]);
       weights.push_back(score * scale);
       largest = std::max(largest, weights.back());
     }
@@ -63,17 +63,17 @@ void AttendReference(const AttentionShape& shape, const AttentionTile<Bf16>& til
 
 void StoreKey(const AttentionShape& shape, const float* key, int64_t position, int64_t kv_head, int32_t block,
               float* k) {
-  float* out = k + block * shape.block() + kv_head * shape.head_block() + position % kBlockTokens;
-  for (int64_t i = 0; i < shape.head_dim; ++i) out[i * kBlockTokens] = key[i];
+  float* out = k + block * shape.block() + kv_head * shape.head_block() + shape.key(position % kBlockTokens);
+  for (int64_t i = 0; i < shape.head_dim; ++i) out[i * kKeyTokens] = key[i];
 }
 void StoreKey(const AttentionShape& shape, const float* key, int64_t position, int64_t kv_head, int32_t block,
               Bf16* k) {
-  Bf16* out = k + block * shape.block() + kv_head * shape.head_block() + position % kBlockTokens;
+  Bf16* out = k + block * shape.block() + kv_head * shape.head_block() + shape.key(position % kBlockTokens);
   Bf16 rounded[512];
   for (int64_t i = 0; i < shape.head_dim; i += 512) {
     const int64_t n = std::min<int64_t>(512, shape.head_dim - i);
     kernels::F32ToBf16(key + i, n, rounded);
-    for (int64_t j = 0; j < n; ++j) out[(i + j) * kBlockTokens] = rounded[j];
+    for (int64_t j = 0; j < n; ++j) out[(i + j) * kKeyTokens] = rounded[j];
   }
 }
 void StoreValue(const AttentionShape& shape, const float* value, int64_t position, int64_t kv_head,
