@@ -370,7 +370,7 @@ void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
       AttentionTile<T> tile;
       tile.rows = std::min(tile_rows, sequence.rows - row);
       tile.first_position = sequence.first_position + row;
-      tile.blocks = sequence.blocks;
+      tile.blocks = layer < sequence.shared_layers ? sequence.shared_blocks : sequence.blocks;
       tile.k = k_[static_cast<size_t>(layer)].template as<T>();
       tile.v = v_[static_cast<size_t>(layer)].template as<T>();
       tile.q_stride = q_dim_ + 2 * kv_dim_;

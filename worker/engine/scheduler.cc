@@ -107,7 +107,10 @@ void Scheduler::Cancel(SequenceId id) {
 void Scheduler::Free(Sequence& sequence) {
   traces_.Abandon(sequence.request.id);
   for (const int32_t block : sequence.blocks) pool_.Unref(block);
+  for (size_t i = 0; i < sequence.shared_count; ++i) pool_.Unref(sequence.shared[i]);
   sequence.blocks.clear();
+  sequence.shared.clear();
+  sequence.shared_count = 0;
   sequence.computed = 0;
   sequence.planned = 0;
   sequence.kept = 0;
@@ -146,6 +149,7 @@ bool Scheduler::GrowTo(Sequence& sequence, int64_t positions) {
   while (static_cast<int64_t>(sequence.blocks.size()) < BlocksFor(positions)) {
     if (pool_.available() > 0) {
       sequence.blocks.push_back(pool_.Take());
+      if (!sequence.shared.empty()) sequence.shared.push_back(sequence.blocks.back());
       continue;
     }
     if (MakeRoom(1)) continue;

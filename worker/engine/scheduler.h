@@ -106,6 +106,8 @@ class Scheduler : private RowSampler {
   Sequence* BestLeader(const Sequence& sequence);
   // Makes the K/V below the sequence's layer its own, from the trace on.
   void CopyLower(Sequence& sequence, const PromptTrace& trace);
+  // Lets these layers read the leader's blocks, so that the arms of a question read the same memory.
+  void ShareLower(Sequence& sequence, const PromptTrace& trace);
   void Capture(const Sequence& sequence, const StepSequence& step);
   void CaptureAnswer(Sequence& sequence, const StepSequence& step);
   // Adds drafts to the sequences that decode, where they are worth their rows.

@@ -158,6 +158,17 @@ void Scheduler::CopyLower(Sequence& sequence, const PromptTrace& trace) {
                  sequence.blocks.begin() + static_cast<std::ptrdiff_t>(last));
   batch_.copies.push_back(std::move(copy));
   sequence.resumed = true;
+  ShareLower(sequence, trace);
+}
+
+void Scheduler::ShareLower(Sequence& sequence, const PromptTrace& trace) {
+  sequence.shared = sequence.blocks;
+  // Only full blocks: the leader goes on writing in its last one.
+  sequence.shared_count = static_cast<size_t>(trace.end / kBlockTokens);
+  for (size_t i = 0; i < sequence.shared_count; ++i) {
+    sequence.shared[i] = trace.blocks[i];
+    pool_.Ref(trace.blocks[i]);
+  }
 }
 
 void Scheduler::Capture(const Sequence& sequence, const StepSequence& step) {
@@ -200,6 +211,11 @@ void Scheduler::AddRows(Sequence& sequence) {
   step.first_position = sequence.computed;
   step.arm = &sequence.request.arm;
   step.blocks = sequence.blocks.data();
+  if (sequence.shared_count > 0) {
+    step.shared_blocks = sequence.shared.data();
+    // Pruning a head changes what its layer gives, not the keys and values that it reads.
+    step.shared_layers = sequence.request.arm.first_layer() + 1;
+  }
   step.first_layer = sequence.first_layer;
   step.hidden = sequence.hidden;
   for (int64_t i = 0; i < step.rows; ++i) batch_.tokens.push_back(sequence.Token(sequence.computed + i));

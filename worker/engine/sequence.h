@@ -31,6 +31,10 @@ struct Sequence {
   int64_t computed = 0;  // positions in the blocks
   size_t kept = 0;       // its first blocks that the prefix cache knows
   bool resumed = false;  // the K/V of the layers below its own was copied from a trace
+  // `blocks`, with the leader's in the place of its own where the trace has filled them: read by the layers
+  // that compute what the leader computed. Empty: no trace was followed.
+  std::vector<int32_t> shared;
+  size_t shared_count = 0;  // the leader's, each held
   // Of the current step: rows, and where they enter (StepSequence).
   int64_t planned = 0;
   int32_t first_layer = 0;

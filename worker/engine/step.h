@@ -19,6 +19,10 @@ struct StepSequence {
   int64_t first_position = 0;       // of the first row in the sequence
   const int32_t* blocks = nullptr;  // the block table, up to the last row's position
   const Arm* arm = nullptr;
+  // The same for the layers below `shared_layers`, whose K/V is as well read from blocks that other arms read
+  // too; null: there are none. What the step computes is written to `blocks`.
+  const int32_t* shared_blocks = nullptr;
+  int32_t shared_layers = 0;
   // Where the rows enter: lower layers are left out, their K/V being in the blocks already.
   // `hidden` is the residual stream that enters first_layer, [rows, hidden]; unused for layer 0.
   int32_t first_layer = 0;
