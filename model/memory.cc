@@ -33,8 +33,9 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   estimate.kv_per_token = 2 * config.layers * kv * bytes;
   estimate.cached_tokens = shape.sequences * ((shape.prompt_tokens + shape.new_tokens + kKvBlockTokens - 1) /
                                               kKvBlockTokens * kKvBlockTokens);
-  // The residual stream, what is added to it, q, k, v, gate and up in f32; what products read in the dtype.
-  const int64_t in_f32 = 2 * hidden + q + 2 * kv + 2 * static_cast<int64_t>(config.intermediate);
+  // The residual stream, what is added to it, q, k and v in f32; what products read in the dtype. Gate and up
+  // are multiplied while they are in the cache.
+  const int64_t in_f32 = 2 * hidden + q + 2 * kv;
   const int64_t in_dtype = hidden + q + config.intermediate;
   estimate.activations = rows * (in_f32 * 4 + in_dtype * bytes) +
                          shape.sequences * (hidden * bytes + static_cast<int64_t>(config.vocab) * 4);

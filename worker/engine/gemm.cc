@@ -143,6 +143,14 @@ void Compute(const gemm::Part<Bf16>& part) {
   gemm::HasAvx512Bf16() ? gemm::MultiplyAvx512Bf16(part) : gemm::MultiplyPortable(part);
 }
 
+// Panel `i` of w, or what comes so far behind its last in the product after it; null: nobody knows.
+template <typename T>
+const T* Ahead(const Matrix& w, int64_t i, const Matrix* then) {
+  if (i < w.panels()) return w.data.as<T>() + i * w.panel();
+  i -= w.panels();
+  return then != nullptr && i < then->panels() ? then->data.as<T>() + i * then->panel() : nullptr;
+}
+
 // Threads take panels; when there are few of them, each is cut into spans of rows as well.
 template <typename T>
 void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, float* y,
@@ -169,12 +177,7 @@ void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, 
       part.last_output = std::min(w.rows, (panel + chunk) * kPanelRows);
       part.y = y + row * w.rows;
       part.outputs = w.rows;
-      const int64_t next = panel + chunk * pool.threads();
-      if (next < panels) {
-        part.next = w.data.as<T>() + next * w.panel();
-      } else if (then != nullptr && next - panels < then->panels()) {
-        part.next = then->data.as<T>() + (next - panels) * then->panel();
-      }
+      part.next = Ahead<T>(w, panel + chunk * pool.threads(), then);
       Compute(part);
     }
   });
@@ -190,6 +193,48 @@ void Gemm::Multiply(const Matrix& w, const float* x, int64_t rows, float* y, con
 void Gemm::Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y, const Matrix* then) {
   ++calls_;
   MultiplyParts(pool_, w, x, rows, y, then);
+}
+
+template <typename T>
+void Gemm::Piecewise(const Matrix& w, const T* x, int64_t rows, const Pieces& pieces,
+                     absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then) {
+  ++calls_;
+  const auto size = static_cast<size_t>(rows * pieces.width());
+  pieces_.resize(static_cast<size_t>(pool_.threads()));
+  for (std::vector<float>& piece : pieces_) piece.resize(std::max(piece.size(), size));
+  pool_.For(pieces.count, 1, [&](int64_t begin, int64_t end, int thread) {
+    float* const y = pieces_[static_cast<size_t>(thread)].data();
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t run = 0; run < pieces.runs; ++run) {
+        const int64_t panel = i * pieces.run + run * pieces.distance;
+        const int64_t panels = std::min(pieces.run, w.panels() - panel);
+        gemm::Part<T> part;
+        part.rows = rows;
+        part.x = x;
+        part.w = w.data.as<T>() + panel * w.panel();
+        part.inputs = w.cols;
+        part.last_output = panels * kPanelRows;
+        part.y = y + run * pieces.run * kPanelRows;
+        part.outputs = pieces.width();
+        part.next = run + 1 < pieces.runs ? part.w + pieces.distance * w.panel()
+                    : i + pool_.threads() < pieces.count
+                        ? Ahead<T>(w, (i + pool_.threads()) * pieces.run, nullptr)
+                        : Ahead<T>(w, w.panels(), then);
+        Compute(part);
+      }
+      take(i, y);
+    }
+  });
+}
+
+void Gemm::MultiplyPieces(const Matrix& w, const float* x, int64_t rows, const Pieces& pieces,
+                          absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then) {
+  Piecewise(w, x, rows, pieces, take, then);
+}
+
+void Gemm::MultiplyPieces(const Matrix& w, const Bf16* x, int64_t rows, const Pieces& pieces,
+                          absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then) {
+  Piecewise(w, x, rows, pieces, take, then);
 }
 
 std::string DescribeGemm(Dtype dtype) {

@@ -14,12 +14,25 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "worker/engine/kernels.h"
 #include "worker/engine/matrix.h"
 #include "worker/engine/parallel.h"
 
 namespace sprint {
+
+// How a product is cut: piece p has the panels [p * run, p * run + run), the same `distance` further on, and
+// so on, `runs` times; what lies beyond the matrix is left out of a last, only run.
+struct Pieces {
+  int64_t count = 0;
+  int64_t run = 1;
+  int64_t runs = 1;
+  int64_t distance = 0;
+
+  int64_t width() const { return run * runs * kPanelRows; }  // outputs
+};
 
 // Not thread-safe.
 class Gemm {
@@ -32,10 +45,22 @@ class Gemm {
   void Multiply(const Matrix& w, const float* x, int64_t rows, float* y, const Matrix* then = nullptr);
   void Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y, const Matrix* then = nullptr);
 
+  // The product handed out in pieces instead of stored, so that what comes next finds it in the cache:
+  // take(piece, y), with y f32 [rows, pieces.width()] valid during the call; several threads, in any order.
+  void MultiplyPieces(const Matrix& w, const float* x, int64_t rows, const Pieces& pieces,
+                      absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then = nullptr);
+  void MultiplyPieces(const Matrix& w, const Bf16* x, int64_t rows, const Pieces& pieces,
+                      absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then = nullptr);
+
   int64_t calls() const { return calls_; }
 
  private:
+  template <typename T>
+  void Piecewise(const Matrix& w, const T* x, int64_t rows, const Pieces& pieces,
+                 absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then);
+
   ThreadPool& pool_;
+  std::vector<std::vector<float>> pieces_;  // a thread's
   int64_t calls_ = 0;
 };
 

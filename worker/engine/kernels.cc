@@ -1,7 +1,9 @@
 #include "worker/engine/kernels.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "worker/engine/simd_targets.h"
 
@@ -122,20 +124,23 @@ void TransformHeadImpl(const float* in, const kernels::HeadTransform& t, float* 
   }
 }
 
-kernels::Best ArgmaxLogSoftmaxImpl(const float* logits, int64_t n) {
+kernels::Peak PeakOfImpl(const float* logits, int64_t n) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   VecF largest = hn::Set(d, -std::numeric_limits<float>::infinity());
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) largest = hn::Max(largest, LoadF32(d, logits + i));
-  float max = hn::GetLane(hn::MaxOfLanes(d, largest));
-  for (; i < n; ++i) max = std::max(max, logits[i]);
-  kernels::Best best;
-  while (best.index + 1 < n && logits[best.index] != max) ++best.index;
-  const VecF top = hn::Set(d, max);
-  const float sum = SumRow(n, logits, [&](VecF v) HWY_ATTR { return hn::Exp(d, hn::Sub(v, top)); });
-  best.logprob = -std::log(sum);
-  return best;
+  kernels::Peak peak;
+  peak.largest = hn::GetLane(hn::MaxOfLanes(d, largest));
+  for (; i < n; ++i) peak.largest = std::max(peak.largest, logits[i]);
+  const VecF top = hn::Set(d, peak.largest);
+  while (peak.index + lanes <= n && hn::AllFalse(d, hn::Eq(LoadF32(d, logits + peak.index), top)))
+    peak.index += lanes;
+  while (peak.index + 1 < n && logits[peak.index] != peak.largest) ++peak.index;
+  // Nothing but minus infinity: no share of the sum.
+  if (peak.largest == -std::numeric_limits<float>::infinity()) return peak;
+  peak.sum = SumRow(n, logits, [&](VecF v) HWY_ATTR { return hn::Exp(d, hn::Sub(v, top)); });
+  return peak;
 }
 
 void F32ToBf16Impl(const float* in, int64_t n, Bf16* out) {
@@ -154,7 +159,7 @@ void AddRowF32(const float* in, const float* bias, int64_t n, float* x) { AddRow
 void SiluMulF32(const float* in, int64_t n, float* out) { SiluMulImpl(in, n, out); }
 void SiluMulBf16(const float* in, int64_t n, Bf16* out) { SiluMulImpl(in, n, out); }
 void HeadF32(const float* in, const kernels::HeadTransform& t, float* out) { TransformHeadImpl(in, t, out); }
-kernels::Best BestF32(const float* logits, int64_t n) { return ArgmaxLogSoftmaxImpl(logits, n); }
+kernels::Peak PeakF32(const float* logits, int64_t n) { return PeakOfImpl(logits, n); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace sprint
@@ -172,7 +177,7 @@ HWY_EXPORT(AddRowF32);
 HWY_EXPORT(SiluMulF32);
 HWY_EXPORT(SiluMulBf16);
 HWY_EXPORT(HeadF32);
-HWY_EXPORT(BestF32);
+HWY_EXPORT(PeakF32);
 
 const char* Target() { return HWY_DYNAMIC_DISPATCH(TargetImpl)(); }
 void F32ToBf16(const float* in, int64_t n, Bf16* out) { HWY_DYNAMIC_DISPATCH(F32ToBf16Impl)(in, n, out); }
@@ -191,7 +196,26 @@ void SiluMul(const float* in, int64_t n, Bf16* out) { HWY_DYNAMIC_DISPATCH(SiluM
 void TransformHead(const float* in, const HeadTransform& t, float* out) {
   HWY_DYNAMIC_DISPATCH(HeadF32)(in, t, out);
 }
-Best ArgmaxLogSoftmax(const float* logits, int64_t n) { return HWY_DYNAMIC_DISPATCH(BestF32)(logits, n); }
+Peak PeakOf(const float* logits, int64_t n) { return HWY_DYNAMIC_DISPATCH(PeakF32)(logits, n); }
+
+Best Combine(const Peak* pieces, int64_t n) {
+  int64_t top = 0;
+  for (int64_t i = 1; i < n; ++i) {
+    if (pieces[i].largest > pieces[top].largest) top = i;
+  }
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (pieces[i].sum != 0) sum += pieces[i].sum * std::exp(pieces[i].largest - pieces[top].largest);
+  }
+  return {top * kLogitPiece + pieces[top].index, -std::log(sum)};
+}
+
+Best ArgmaxLogSoftmax(const float* logits, int64_t n) {
+  std::vector<Peak> pieces;
+  for (int64_t i = 0; i < n; i += kLogitPiece)
+    pieces.push_back(PeakOf(logits + i, std::min(kLogitPiece, n - i)));
+  return Combine(pieces.data(), static_cast<int64_t>(pieces.size()));
+}
 
 }  // namespace sprint::kernels
 #endif  // HWY_ONCE

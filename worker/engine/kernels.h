@@ -49,12 +49,25 @@ struct HeadTransform {
 };
 void TransformHead(const float* in, const HeadTransform& transform, float* out);
 
+// The largest of n >= 1 logits, its index (the lowest among equals), and the sum of exp(logit - largest).
+struct Peak {
+  float largest = 0;
+  float sum = 0;
+  int64_t index = 0;
+};
+Peak PeakOf(const float* logits, int64_t n);
+
+// A row of logits is looked at in pieces of this many, whether it is stored or not.
+inline constexpr int64_t kLogitPiece = 256;
+
 // The largest logit's index (the lowest among equals) and the log of its softmax probability.
 struct Best {
   int64_t index = 0;
   float logprob = 0;
 };
 Best ArgmaxLogSoftmax(const float* logits, int64_t n);
+// The same of a row's pieces, in order: bit for bit what ArgmaxLogSoftmax says of the row.
+Best Combine(const Peak* pieces, int64_t n);
 
 }  // namespace kernels
 }  // namespace sprint

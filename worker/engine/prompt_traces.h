@@ -6,9 +6,9 @@
 // the K/V of the layers below their own and compute the prompt from that layer upwards.
 // A leader that is itself an arm pruned at layer m serves arms pruned at layer m or below.
 //
-// A follower has blocks of its own for every layer, since a block holds all layers of its tokens, and the copy
-// costs less than a hundredth of what it saves; but it reads the leader's below its layer, which the caches
-// then hold for all arms of the question. Not thread-safe.
+// A follower has blocks of its own for every layer, since a block holds all layers of its tokens, and the
+// copy costs less than a hundredth of what it saves; but it reads the leader's below its layer, which the
+// caches then hold for all arms of the question. Not thread-safe.
 #ifndef SPRINT_WORKER_ENGINE_PROMPT_TRACES_H_
 #define SPRINT_WORKER_ENGINE_PROMPT_TRACES_H_
 

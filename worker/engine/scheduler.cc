@@ -145,11 +145,15 @@ void Scheduler::Admit() {
   }
 }
 
+void Scheduler::TakeBlock(Sequence& sequence) {
+  sequence.blocks.push_back(pool_.Take());
+  if (!sequence.shared.empty()) sequence.shared.push_back(sequence.blocks.back());
+}
+
 bool Scheduler::GrowTo(Sequence& sequence, int64_t positions) {
   while (static_cast<int64_t>(sequence.blocks.size()) < BlocksFor(positions)) {
     if (pool_.available() > 0) {
-      sequence.blocks.push_back(pool_.Take());
-      if (!sequence.shared.empty()) sequence.shared.push_back(sequence.blocks.back());
+      TakeBlock(sequence);
       continue;
     }
     if (MakeRoom(1)) continue;

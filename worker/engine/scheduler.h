@@ -95,6 +95,8 @@ class Scheduler : private RowSampler {
   // Gives the sequence blocks for its first `positions`; preempts others for them, or the sequence
   // itself when it is the youngest: false then.
   bool GrowTo(Sequence& sequence, int64_t positions);
+  // REQUIRES: a block is free.
+  void TakeBlock(Sequence& sequence);
   void Preempt(Sequence& sequence);
   void ChooseRows();
   // Rows of a sequence that does not decode, `room` at most; 0 while it waits for another's work.

@@ -60,7 +60,7 @@ void Scheduler::ChooseDrafts() {
     const int64_t end = sequence.computed + 1 + static_cast<int64_t>(sequence.draft.tokens.size());
     while (!sequence.draft.tokens.empty() &&
            static_cast<int64_t>(sequence.blocks.size()) * kBlockTokens < end) {
-      sequence.blocks.push_back(pool_.Take());
+      TakeBlock(sequence);
     }
     drafted_ += static_cast<int64_t>(sequence.draft.tokens.size());
   }

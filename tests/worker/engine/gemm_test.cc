@@ -139,6 +139,40 @@ TEST(GemmTest, ARowOfBf16HasTheSameBitsAloneAndAmongOthersOnAnyThreads) {
   WithEachTarget([] { ExpectSameBits<Bf16>(); });
 }
 
+// Pieces of 2 x 2 panels that lie apart, and of 3 in a row, the last with one alone.
+template <typename T>
+void ExpectPiecesOfTheProduct() {
+  const Shape shape{8 * kPanelRows, 77};
+  const std::vector<T> x = As<T>(Random(27 * shape.inputs, 3));
+  ASSERT_OK_AND_ASSIGN(const Matrix w, Weights<T>(Random(shape.outputs * shape.inputs, 4), shape));
+  const std::vector<float> whole = Product(w, x, 0, 27);
+  ThreadPool pool(3);
+  Gemm gemm(pool);
+  for (const Pieces& pieces : {Pieces{2, 2, 2, 4}, Pieces{3, 3, 1, 0}}) {
+    std::vector<float> y(whole.size(), -7.0f);
+    const auto take = [&](int64_t piece, const float* part) {
+      for (int64_t row = 0; row < 27; ++row) {
+        for (int64_t c = 0; c < pieces.width(); ++c) {
+          const int64_t run = c / (pieces.run * kPanelRows);
+          const int64_t panel = piece * pieces.run + run * pieces.distance;
+          const int64_t output = panel * kPanelRows + c % (pieces.run * kPanelRows);
+          if (output < shape.outputs)
+            y[static_cast<size_t>(row * shape.outputs + output)] = part[row * pieces.width() + c];
+        }
+      }
+    };
+    gemm.MultiplyPieces(w, x.data(), 27, pieces, take, &w);
+    EXPECT_EQ(0, std::memcmp(y.data(), whole.data(), y.size() * sizeof(float))) << pieces.run;
+  }
+}
+
+TEST(GemmTest, PiecesHaveTheBitsOfTheProduct) {
+  WithEachTarget([] {
+    ExpectPiecesOfTheProduct<float>();
+    ExpectPiecesOfTheProduct<Bf16>();
+  });
+}
+
 template <typename T>
 void ExpectNanStays() {
   const Shape shape{70, 65};

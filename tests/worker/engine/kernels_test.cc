@@ -94,6 +94,25 @@ TEST(KernelsTest, TheLowestOfEqualLogitsWinsWithItsLogProbability) {
   }
 }
 
+TEST(KernelsTest, PiecesOfARowSayWhatTheRowSays) {
+  const int64_t n = 3 * kernels::kLogitPiece - 5;
+  std::vector<float> logits = Random(n, 6);
+  // A piece without any chance, and the largest twice.
+  std::fill_n(logits.begin() + kernels::kLogitPiece, kernels::kLogitPiece, -INFINITY);
+  logits[3] = logits[static_cast<size_t>(n - 2)] = 9;
+  std::vector<kernels::Peak> pieces;
+  for (int64_t i = 0; i < n; i += kernels::kLogitPiece)
+    pieces.push_back(kernels::PeakOf(logits.data() + i, std::min(kernels::kLogitPiece, n - i)));
+  const kernels::Best whole = kernels::ArgmaxLogSoftmax(logits.data(), n);
+  const kernels::Best combined = kernels::Combine(pieces.data(), static_cast<int64_t>(pieces.size()));
+  EXPECT_EQ(combined.index, 3);
+  EXPECT_EQ(whole.index, 3);
+  EXPECT_EQ(combined.logprob, whole.logprob);
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - 9);
+  EXPECT_NEAR(whole.logprob, -std::log(sum), 2e-6);
+}
+
 TEST(KernelsTest, Bf16RoundsToNearestEvenAndKeepsNan) {
   const std::vector<float> in = {1.0f,  1.00390625f, 1.01171875f, -3.14159274f, 0.0f,
                                  -0.0f, INFINITY,    NAN,         1e-40f};
