@@ -81,11 +81,9 @@ absl::string_view Meaning(Aggregation aggregation) {
 
 std::string TableOf(const Votes& votes, Aggregation aggregation, const Style& style, int width) {
   const VoteTable& table = votes.table;
-  std::vector<TableColumn> columns = {{"method", Align::kLeft, true},
-                                      {"N", Align::kRight},
-                                      {"right %", Align::kRight},
-                                      {"95 % interval", Align::kRight},
-                                      {"tokens", Align::kRight}};
+  std::vector<TableColumn> columns = {{"method", Align::kLeft, true}, {"N", Align::kRight},
+                                      {"right %", Align::kRight},     {"95 % interval", Align::kRight},
+                                      {"tokens", Align::kRight},      {"ms", Align::kRight}};
   if (!table.reference.empty()) {
     columns.push_back({absl::StrCat("less ", table.reference, ", same N"), Align::kRight});
     columns.push_back({"same tokens", Align::kRight});
@@ -99,7 +97,8 @@ std::string TableOf(const Votes& votes, Aggregation aggregation, const Style& st
         row.n == 0 ? "all" : absl::StrCat(row.n),
         {absl::StrFormat("%.1f", 100 * row.accuracy.mean), Tone::kStrong},
         absl::StrFormat("%.1f to %.1f", 100 * row.accuracy.interval.low, 100 * row.accuracy.interval.high),
-        absl::StrFormat("%.0f", row.mean_tokens)};
+        absl::StrFormat("%.0f", row.mean_tokens),
+        row.mean_seconds > 0 ? absl::StrFormat("%.1f", 1000 * row.mean_seconds) : std::string()};
     if (!table.reference.empty()) {
       cells.push_back({Difference(row.at_equal_n), ToneOf(row.at_equal_n)});
       cells.push_back({Difference(row.at_equal_tokens), ToneOf(row.at_equal_tokens)});
@@ -227,6 +226,8 @@ std::string VotesJson(const Votes& votes) {
     out["aggregation"] = std::string(AggregationName(row.aggregation));
     out["accuracy"] = EstimateJson(row.accuracy);
     out["mean_tokens"] = row.mean_tokens;
+    out["mean_seconds"] = nullptr;
+    if (row.mean_seconds > 0) out["mean_seconds"] = row.mean_seconds;
     if (row.at_equal_n) out["at_equal_n"] = EstimateJson(*row.at_equal_n);
     if (!row.at_equal_tokens) continue;
     out["at_equal_tokens"] = EstimateJson(*row.at_equal_tokens);

@@ -45,6 +45,7 @@ absl::Status Freezer::CheckRun(const SnapshotRun& run, const std::string& experi
     snapshot_.dtype = run.dtype;
     snapshot_.model_name = run.model_name;
     snapshot_.model_path = run.model_path;
+    snapshot_.tokens_per_second = run.tokens_per_second;
     return absl::OkStatus();
   }
   if (run.hash == snapshot_.run_hash) return absl::OkStatus();

@@ -84,6 +84,7 @@ std::string SnapshotToJson(const Snapshot& snapshot) {
                      {"model_path", snapshot.model_path},
                      {"prompt_before", snapshot.prompt_before},
                      {"prompt_after", snapshot.prompt_after},
+                     {"tokens_per_second", snapshot.tokens_per_second},
                      {"judge_version", snapshot.judge_version},
                      {"split_seed", split.seed},
                      {"test_fraction", split.test_fraction},
@@ -119,6 +120,7 @@ absl::StatusOr<Snapshot> SnapshotFromJson(absl::string_view text, const std::str
       Take(json, "validation_fraction", split.validation_fraction) &&
       Take(json, "near_duplicate", split.near_duplicate) && Take(json, "arms", snapshot.arms) &&
       json.contains("problems") && json["problems"].is_array();
+  (void)Take(json, "tokens_per_second", snapshot.tokens_per_second);  // not in older ones
   if (!whole || snapshot.arms.empty()) return Invalid(file_name, "the snapshot lacks fields");
   for (const Json& problem : json["problems"]) {
     if (!TakeProblem(problem, snapshot))

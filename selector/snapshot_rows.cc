@@ -28,6 +28,12 @@ std::vector<int32_t> TokenList(const std::string& text) {
 
 }  // namespace
 
+absl::StatusOr<double> MeasuredRate(Reader& reader, const std::string& run_hash) {
+  SPRINT_ASSIGN_OR_RETURN(const Hash256 run, Hash256::FromHex(run_hash));
+  SPRINT_ASSIGN_OR_RETURN(const SelectionCensus census, reader.Census(run, {}));
+  return census.tokens_per_second;
+}
+
 absl::StatusOr<SnapshotRun> SnapshotRows::RunOf(ExperimentId id) {
   std::vector<SnapshotRun> runs;
   SPRINT_RETURN_IF_ERROR(reader_.ForEachRow(
@@ -35,11 +41,14 @@ absl::StatusOr<SnapshotRun> SnapshotRows::RunOf(ExperimentId id) {
       "FROM experiment e JOIN block b ON b.experiment_id = e.experiment_id JOIN run r ON r.run_id = b.run_id "
       "WHERE e.experiment_id = ?",
       {id.value()}, [&](const Columns&, const Row& row) {
-        runs.push_back(
-            {TextOf(row[0]), AsHex(row[1]), AsHex(row[2]), TextOf(row[3]), TextOf(row[4]), TextOf(row[5])});
+        runs.push_back({TextOf(row[0]), AsHex(row[1]), AsHex(row[2]), TextOf(row[3]), TextOf(row[4]),
+                        TextOf(row[5]), 0});
         return true;
       }));
-  if (runs.size() == 1) return runs.front();
+  if (runs.size() == 1) {
+    SPRINT_ASSIGN_OR_RETURN(runs.front().tokens_per_second, MeasuredRate(reader_, runs.front().hash));
+    return runs.front();
+  }
   return absl::FailedPreconditionError(
       absl::StrCat("experiment ", id.value(), " has ", runs.size(),
                    " runs; a selector is trained on one model and decoding"));

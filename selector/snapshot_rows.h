@@ -16,6 +16,7 @@ namespace sprint {
 struct SnapshotRun {
   std::string experiment;  // its name
   std::string hash, weights_hash, dtype, model_name, model_path;
+  double tokens_per_second = 0;  // of one worker; 0: not known
 };
 
 struct SnapshotProblemRow {
@@ -32,6 +33,9 @@ struct SnapshotRow {
   int32_t judge_version = 0;
   int32_t tokens = 0;
 };
+
+// Tokens that one worker generated in a second while it worked on the run of this hash (hex); 0: not known.
+absl::StatusOr<double> MeasuredRate(Reader& reader, const std::string& run_hash);
 
 // Not thread-safe.
 class SnapshotRows {

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "selector/snapshot_rows.h"
 
 namespace sprint {
 namespace {
@@ -48,7 +49,7 @@ class Builder {
     for (const Choice& choice : choices) {
       const auto [found, is_new] =
           index.try_emplace(choice.method.empty() ? "chosen" : choice.method, methods_.size());
-      if (is_new) methods_.push_back({found->first, true, false, {}});
+      if (is_new) methods_.push_back({.name = found->first});
       AddChoice(choice, methods_[found->second]);
     }
     if (stored_.arms.size() > 1) AddAll("oracle", /*everything=*/true);
@@ -69,7 +70,10 @@ class Builder {
     if (several) AddAll("oracle", /*everything=*/true);
   }
 
-  std::vector<AnsweringMethod> Take() { return std::move(methods_); }
+  std::vector<AnsweringMethod> Take() {
+    for (AnsweringMethod& method : methods_) method.tokens_per_second = stored_.tokens_per_second;
+    return std::move(methods_);
+  }
 
  private:
   static void Put(AnsweringMethod& method, int64_t number, std::vector<MethodAnswer> answers) {
@@ -117,7 +121,7 @@ class Builder {
 
   // Everything that was answered, or all but the baseline's, as answers that are alike.
   void AddAll(const char* name, bool everything) {
-    AnsweringMethod method{name, false, everything, {}};
+    AnsweringMethod method{.name = name, .ordered = false, .everything = everything};
     for (const auto& [number, question] : stored_.questions) {
       std::vector<Cell> cells;
       for (const auto& [cell, answer] : question.answers) {
@@ -137,6 +141,20 @@ class Builder {
   bool negative_rewards_ = false;                     // so rewards are logarithms
   std::vector<AnsweringMethod> methods_;
 };
+
+// The rate of the experiment's run; 0 where it has several.
+absl::StatusOr<double> RateOf(Reader& reader, ExperimentId id) {
+  std::vector<std::string> runs;
+  SPRINT_RETURN_IF_ERROR(
+      reader.ForEachRow("SELECT DISTINCT lower(hex(r.hash)) FROM block b JOIN run r ON r.run_id = b.run_id "
+                        "WHERE b.experiment_id = ?1",
+                        {id.value()}, [&](const auto&, const std::vector<SqlValue>& row) {
+                          runs.push_back(TextOf(row[0]));
+                          return true;
+                        }));
+  if (runs.size() != 1) return 0;
+  return MeasuredRate(reader, runs.front());
+}
 
 }  // namespace
 
@@ -170,6 +188,7 @@ absl::StatusOr<StoredAnswers> ReadStoredAnswers(Reader& reader, ExperimentId id)
   stored.arms = judged.arms;
   stored.baseline = judged.baseline;
   stored.samples = judged.samples;
+  SPRINT_ASSIGN_OR_RETURN(stored.tokens_per_second, RateOf(reader, id));
   return stored;
 }
 

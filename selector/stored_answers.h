@@ -42,6 +42,7 @@ struct StoredAnswers {
   std::optional<size_t> baseline;
   int64_t samples = 1;                            // at most, of an arm on a question
   int64_t unanswered = 0;                         // cells still to come, or given up
+  double tokens_per_second = 0;                   // of one worker while it worked; 0: not known
   std::map<int64_t, AnsweredQuestion> questions;  // by the database's number: equal prompts, one number
 };
 
@@ -55,9 +56,10 @@ struct MethodAnswer {
 
 struct AnsweringMethod {
   std::string name;
-  bool ordered = true;      // else its answers are alike
-  bool everything = false;  // an oracle: all that was run, whatever N is; coverage is all it says
-  std::map<int64_t, std::vector<MethodAnswer>> answers;  // by question; incomplete ones are left out
+  bool ordered = true;           // else its answers are alike
+  bool everything = false;       // an oracle: all that was run, whatever N is; coverage is all it says
+  double tokens_per_second = 0;  // of its experiment
+  std::map<int64_t, std::vector<MethodAnswer>> answers = {};  // by question; incomplete ones are left out
   // The least number of answers that a question has; 0 without questions.
   int32_t most_n() const;
 };

@@ -57,25 +57,9 @@ absl::StatusOr<const AnsweringMethod*> ReferenceOf(absl::Span<const AnsweringMet
       absl::StrJoin(methods, ", ", [](std::string* out, const AnsweringMethod& m) { out->append(m.name); })));
 }
 
-void Against(MethodValues& reference, const MethodValue& value, VoteRow& row) {
-  const MethodResult& result = value.result;
-  if (row.n >= 1 && row.n <= reference.most_n())
-    row.at_equal_n = PairedDifference(result, reference.AtN(row.n, row.aggregation).result);
-  if (reference.method().ordered) return;
-  const ValueAtCost at_cost = reference.AtTokens(value.mean_tokens, row.aggregation);
-  row.at_equal_tokens = PairedDifference(result, at_cost.result);
-  row.reference_n = at_cost.n;
-  row.tokens_reached = at_cost.exact;
-}
-
-VoteRow RowOf(const MethodValue& value) {
-  VoteRow row;
-  row.method = value.result.method;
-  row.n = value.result.n;
-  row.aggregation = value.result.aggregation;
-  row.mean_tokens = value.mean_tokens;
-  row.accuracy = EstimateOf(value.result);
-  return row;
+void SetCost(double tokens, size_t questions, const AnsweringMethod& method, MethodResult& result) {
+  result.mean_tokens = tokens / static_cast<double>(questions);
+  if (method.tokens_per_second > 0) result.mean_seconds = result.mean_tokens / method.tokens_per_second;
 }
 
 }  // namespace
@@ -87,22 +71,23 @@ MethodValues::MethodValues(const AnsweringMethod& method, absl::Span<const int64
   most_n_ = static_cast<int32_t>(most);
 }
 
-const MethodValue& MethodValues::AtN(int32_t n, Aggregation aggregation) {
+const MethodResult& MethodValues::AtN(int32_t n, Aggregation aggregation) {
   const auto [found, is_new] = known_.try_emplace({n, aggregation});
-  MethodValue& value = found->second;
-  if (!is_new) return value;
-  value.result = {method_.name, n, aggregation, {}, {}};
+  MethodResult& result = found->second;
+  if (!is_new) return result;
+  result = {method_.name, n, aggregation, {}, {}};
+  double tokens = 0;
   for (const int64_t number : questions_) {
     const std::vector<MethodAnswer>& answers = method_.answers.at(number);
     const size_t count = method_.ordered ? static_cast<size_t>(n) : answers.size();
     const std::vector<SampledAnswer> plain = AnswersOf(answers, count);
-    value.result.of_question.push_back(
-        method_.ordered ? Aggregate(plain, aggregation)
-                        : AggregateAtN(plain, n, aggregation, static_cast<uint64_t>(number)));
-    value.mean_tokens += TokensOf(answers, count) * n / static_cast<double>(count);
+    result.of_question.push_back(method_.ordered
+                                     ? Aggregate(plain, aggregation)
+                                     : AggregateAtN(plain, n, aggregation, static_cast<uint64_t>(number)));
+    tokens += TokensOf(answers, count) * n / static_cast<double>(count);
   }
-  value.mean_tokens /= static_cast<double>(questions_.size());
-  return value;
+  SetCost(tokens, questions_.size(), method_, result);
+  return result;
 }
 
 ValueAtCost MethodValues::AtTokens(double tokens, Aggregation aggregation) {
@@ -112,10 +97,10 @@ ValueAtCost MethodValues::AtTokens(double tokens, Aggregation aggregation) {
   at_cost.n = std::clamp(wished, 1.0, static_cast<double>(most_n_));
   at_cost.exact = std::abs(at_cost.n - wished) < kNearEnough * wished;
   const auto low = static_cast<int32_t>(at_cost.n);
-  at_cost.result = AtN(low, aggregation).result;
+  at_cost.result = AtN(low, aggregation);
   const double share = at_cost.n - low;
   if (share > 0) {
-    const MethodResult& above = AtN(low + 1, aggregation).result;
+    const MethodResult& above = AtN(low + 1, aggregation);
     for (size_t i = 0; i < above.of_question.size(); ++i) {
       double& value = at_cost.result.of_question[i];
       value += share * (above.of_question[i] - value);
@@ -124,15 +109,35 @@ ValueAtCost MethodValues::AtTokens(double tokens, Aggregation aggregation) {
   return at_cost;
 }
 
-MethodValue MethodValues::OfEverything() const {
-  MethodValue value{{method_.name, 0, Aggregation::kCoverage, {}, {}}};
+MethodResult MethodValues::OfEverything() const {
+  MethodResult result{method_.name, 0, Aggregation::kCoverage, {}, {}};
+  double tokens = 0;
   for (const int64_t number : questions_) {
     const std::vector<MethodAnswer>& answers = method_.answers.at(number);
-    value.result.of_question.push_back(Aggregate(AnswersOf(answers, answers.size()), Aggregation::kCoverage));
-    value.mean_tokens += TokensOf(answers, answers.size());
+    result.of_question.push_back(Aggregate(AnswersOf(answers, answers.size()), Aggregation::kCoverage));
+    tokens += TokensOf(answers, answers.size());
   }
-  value.mean_tokens /= static_cast<double>(questions_.size());
-  return value;
+  SetCost(tokens, questions_.size(), method_, result);
+  return result;
+}
+
+VoteRow RowOf(const MethodResult& result, MethodValues* reference) {
+  VoteRow row;
+  row.method = result.method;
+  row.n = result.n;
+  row.aggregation = result.aggregation;
+  row.mean_tokens = result.mean_tokens;
+  row.mean_seconds = result.mean_seconds;
+  row.accuracy = EstimateOf(result);
+  if (reference == nullptr || row.method == reference->method().name) return row;
+  if (row.n >= 1 && row.n <= reference->most_n())
+    row.at_equal_n = PairedDifference(result, reference->AtN(row.n, row.aggregation));
+  if (reference->method().ordered) return row;
+  const ValueAtCost at_cost = reference->AtTokens(row.mean_tokens, row.aggregation);
+  row.at_equal_tokens = PairedDifference(result, at_cost.result);
+  row.reference_n = at_cost.n;
+  row.tokens_reached = at_cost.exact;
+  return row;
 }
 
 absl::StatusOr<VoteTable> CompareVotes(absl::Span<const AnsweringMethod> methods,
@@ -150,9 +155,8 @@ absl::StatusOr<VoteTable> CompareVotes(absl::Span<const AnsweringMethod> methods
     table.reference = reference->name;
     reference_values.emplace(*reference, questions);
   }
-  const auto add = [&](const MethodValue& value) {
-    VoteRow& row = table.rows.emplace_back(RowOf(value));
-    if (reference_values && row.method != table.reference) Against(*reference_values, value, row);
+  const auto add = [&](const MethodResult& result) {
+    table.rows.push_back(RowOf(result, reference_values ? &*reference_values : nullptr));
   };
   for (const AnsweringMethod& method : methods) {
     MethodValues own(method, questions);

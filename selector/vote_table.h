@@ -17,19 +17,15 @@
 
 namespace sprint {
 
-// What n answers of a method are worth, and cost.
-struct MethodValue {
-  MethodResult result;     // one value a question
-  double mean_tokens = 0;  // generated, a question
-};
+// What a method is worth where it may cost so much.
 struct ValueAtCost {
-  MethodResult result;
-  double n = 1;       // answers on average
-  bool exact = true;  // the cost is met, within 2 %
+  MethodResult result;  // one value a question
+  double n = 1;         // answers on average
+  bool exact = true;    // the cost is met, within 2 %
 };
 
-// A method's values on the questions of a comparison, each computed once. Not thread-safe; refers to what it
-// is made of.
+// A method's values (comparison.h) on the questions of a comparison, each computed once. Not thread-safe;
+// refers to what it is made of.
 class MethodValues {
  public:
   // REQUIRES: the method has an answer to each question.
@@ -37,19 +33,19 @@ class MethodValues {
   const AnsweringMethod& method() const { return method_; }
   int32_t most_n() const { return most_n_; }
   // REQUIRES: 1 <= n <= most_n().
-  const MethodValue& AtN(int32_t n, Aggregation aggregation);
+  const MethodResult& AtN(int32_t n, Aggregation aggregation);
   // Where a question may cost `tokens` on average: n answers or n + 1 by a lot that makes the expected cost
   // `tokens` exactly. Where one answer costs more already, or all cost less, it is that one or all, and not
   // `exact`. REQUIRES: the answers are alike.
   ValueAtCost AtTokens(double tokens, Aggregation aggregation);
   // Coverage by all answers, however many.
-  MethodValue OfEverything() const;
+  MethodResult OfEverything() const;
 
  private:
   const AnsweringMethod& method_;
   const absl::Span<const int64_t> questions_;
   int32_t most_n_;
-  std::map<std::pair<int32_t, Aggregation>, MethodValue> known_;
+  std::map<std::pair<int32_t, Aggregation>, MethodResult> known_;
 };
 
 struct VoteRow {
@@ -57,6 +53,7 @@ struct VoteRow {
   int32_t n = 0;  // 0: everything (an oracle)
   Aggregation aggregation = Aggregation::kCoverage;
   double mean_tokens = 0;
+  double mean_seconds = 0;  // 0: not known
   Estimate accuracy;
   // This less the reference, question by question, at the same n; and where the reference may generate as
   // many tokens.
@@ -65,6 +62,9 @@ struct VoteRow {
   double reference_n = 0;       // answers of the reference at equal tokens
   bool tokens_reached = false;  // else the reference has too few answers, or one costs more already
 };
+
+// `reference` (may be null): what it is compared with, on the same questions.
+VoteRow RowOf(const MethodResult& result, MethodValues* reference);
 
 struct VoteOptions {
   std::vector<int32_t> n = {1, 2, 4, 8, 16};

@@ -1,8 +1,8 @@
 #include "storage/census.h"
 
 #include <algorithm>
+#include <map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "base/status.h"
 
@@ -81,7 +81,7 @@ absl::StatusOr<SelectionCensus> TakeCensus(Database& database, const Hash256& ru
   Query query(sample, run_id, kSampledOutcomes);
   int64_t outcomes = 0;
   int64_t tokens = 0;
-  absl::flat_hash_map<int64_t, std::vector<Work>> work_of;
+  std::map<int64_t, std::vector<Work>> work_of;  // in one order: sums of seconds depend on it
   for (;;) {
     SPRINT_ASSIGN_OR_RETURN(const bool more, query.Next());
     if (!more) break;

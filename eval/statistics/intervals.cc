@@ -45,6 +45,19 @@ double SolveTango(double fixed, double broken, double n, double target, double l
   return 0.5 * (low + high);
 }
 
+// Tango's interval of counts that need not be whole.
+Interval Tango(double fixed, double broken, double n) {
+  const double observed = (fixed - broken) / n;
+  return {fixed <= 0 && broken >= n ? -1 : SolveTango(fixed, broken, n, kZ95, -1, observed),
+          broken <= 0 && fixed >= n ? 1 : SolveTango(fixed, broken, n, -kZ95, observed, 1)};
+}
+
+// Each side of `interval` with the variance of another, independent error.
+Interval Widened(const Interval& interval, double centre, double variance) {
+  return {centre - std::hypot(centre - interval.low, kZ95 * std::sqrt(variance)),
+          centre + std::hypot(interval.high - centre, kZ95 * std::sqrt(variance))};
+}
+
 }  // namespace
 
 Interval WilsonInterval(int64_t successes, int64_t trials) {
@@ -88,12 +101,36 @@ ClusteredShare ShareByQuestion(absl::Span<const QuestionCount> counts) {
 Interval PairedDifferenceInterval(int64_t fixed, int64_t broken, int64_t questions) {
   assert(fixed >= 0 && broken >= 0 && fixed + broken <= questions);
   if (questions <= 0) return {-1, 1};
-  const auto f = static_cast<double>(fixed);
-  const auto b = static_cast<double>(broken);
-  const auto n = static_cast<double>(questions);
-  const double observed = (f - b) / n;
-  return {fixed == 0 && broken == questions ? -1 : SolveTango(f, b, n, kZ95, -1, observed),
-          broken == 0 && fixed == questions ? 1 : SolveTango(f, b, n, -kZ95, observed, 1)};
+  return Tango(static_cast<double>(fixed), static_cast<double>(broken), static_cast<double>(questions));
+}
+
+Interval ShareInterval(const QuestionMean& share) {
+  if (share.questions <= 0) return {};
+  const auto questions = static_cast<double>(share.questions);
+  const double mean = std::clamp(share.mean, 0.0, 1.0);
+  const double variance = std::max(0.0, share.mean_square - mean * mean) / questions;
+  const double trials = variance > 0 ? std::max(1.0, mean * (1 - mean) / variance) : questions;
+  const Interval interval = Widened(WilsonOfShare(mean, trials), mean, share.added_variance);
+  return {std::max(0.0, interval.low), std::min(1.0, interval.high)};
+}
+
+Interval DifferenceInterval(const QuestionMean& difference) {
+  if (difference.questions <= 0) return {-1, 1};
+  const auto questions = static_cast<double>(difference.questions);
+  const double mean = difference.mean;
+  const double square = difference.mean_square;
+  // Of -factor, 0 and +factor, the counts that have this mean and mean square.
+  const double factor = square < std::abs(mean) ? square / std::abs(mean) : 1;
+  Interval interval = {-1, 1};
+  if (factor > 0) {
+    const double both = square / (factor * factor);
+    const double net = mean / factor;
+    const double fixed = std::max(0.0, (both + net) / 2 * questions);
+    const double broken = std::max(0.0, (both - net) / 2 * questions);
+    const Interval scaled = Tango(fixed, broken, questions);
+    interval = Widened({factor * scaled.low, factor * scaled.high}, mean, difference.added_variance);
+  }
+  return {std::max(-1.0, interval.low), std::min(1.0, interval.high)};
 }
 
 PairedDifference DifferenceByQuestion(absl::Span<const QuestionDifference> differences) {

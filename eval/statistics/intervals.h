@@ -67,6 +67,24 @@ struct PairedDifference {
 // REQUIRES: |difference| <= trials for each.
 PairedDifference DifferenceByQuestion(absl::Span<const QuestionDifference> differences);
 
+// A mean over questions of values that need not be whole: shares of draws, of samples, of training seeds.
+struct QuestionMean {
+  double mean = 0;
+  double mean_square = 0;
+  int64_t questions = 0;
+  double added_variance = 0;  // of the mean, by chance that is not the questions': seeds, draws
+};
+// Of values in [0, 1]: Wilson's with as many trials as give the mean its variance over questions (Korn and
+// Graubard 1998); `questions` where all are alike. Of values 0 and 1 it is WilsonInterval.
+Interval ShareInterval(const QuestionMean& share);
+// Of values in [-1, 1], the differences of a pair: Tango's score interval for differences of -1, 0 and 1
+// (times a factor of at most 1) that have the same mean and mean square. Of values -1, 0 and 1 it is
+// PairedDifferenceInterval.
+//
+// Both: added variance widens each side as for a sum of independent errors (Zou and Donner, Statistics in
+// Medicine 27, 2008). [0, 1] and [-1, 1] without questions.
+Interval DifferenceInterval(const QuestionMean& difference);
+
 }  // namespace sprint
 
 #endif  // SPRINT_EVAL_STATISTICS_INTERVALS_H_

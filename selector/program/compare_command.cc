@@ -1,30 +1,30 @@
-// sprint compare: selectors beside every fair way to spend N answers, on test questions.
+// sprint compare: selectors beside every fair way to spend N answers, on test questions; and pruned arms
+// beside a control's.
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/status.h"
-#include "cli/render/table.h"
 #include "cli/render/text.h"
-#include "selector/comparison.h"
 #include "selector/program/commands.h"
+#include "selector/program/compare_report.h"
 #include "selector/sampled_outcomes.h"
 
 namespace sprint {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 struct Options {
   std::string snapshot;
   std::vector<std::string> selectors;
-  std::string samples;  // an experiment
+  std::vector<std::string> controls;  // snapshots
+  std::vector<std::string> samples;   // experiments
   std::string database = "sprint.db";
-  std::vector<int32_t> n = {1, 2, 4, 8};
+  std::vector<int32_t> n = {1, 2, 4, 8, 16};
   FeatureOptions features;
   PolicyFlags policy;
   int32_t draws = 200;
@@ -50,14 +50,13 @@ struct Method {
   std::vector<OpenedSelector> seeds;
 };
 
-absl::StatusOr<std::vector<Method>> GroupBySeed(const std::vector<std::string>& paths) {
+std::vector<Method> GroupBySeed(std::vector<OpenedSelector> opened) {
   std::vector<Method> methods;
   std::map<std::string, size_t> known;
-  for (const std::string& path : paths) {
-    SPRINT_ASSIGN_OR_RETURN(OpenedSelector opened, OpenSelector(path));
-    const auto [found, added] = known.try_emplace(MethodKey(opened.lineage), methods.size());
-    if (added) methods.push_back({Stem(path), opened.lineage.recipe, {}});
-    methods[found->second].seeds.push_back(std::move(opened));
+  for (OpenedSelector& selector : opened) {
+    const auto [found, added] = known.try_emplace(MethodKey(selector.lineage), methods.size());
+    if (added) methods.push_back({Stem(selector.path), selector.lineage.recipe, {}});
+    methods[found->second].seeds.push_back(std::move(selector));
   }
   if (methods.size() == 1) methods[0].name = "selector";
   std::map<std::string, int> uses;
@@ -68,111 +67,59 @@ absl::StatusOr<std::vector<Method>> GroupBySeed(const std::vector<std::string>& 
   return methods;
 }
 
-absl::Status CheckFits(const OpenedSelector& selector, const Snapshot& snapshot) {
-  if (selector.selector.arm_names == snapshot.arms) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(selector.path, " chooses among ", selector.selector.arm_names.size(),
-                   " arms that are not the ", snapshot.arms.size(), " of snapshot ", snapshot.name,
-                   ", or in another order; compare it on a snapshot of its own sweep"));
-}
-
-std::string Points(const Interval& interval) {
-  return absl::StrFormat("%+.1f to %+.1f", 100 * interval.low, 100 * interval.high);
-}
-
-Json EstimateJson(const Estimate& estimate) {
-  return {{"mean", estimate.mean}, {"low", estimate.interval.low}, {"high", estimate.interval.high}};
-}
-
-// The first selector that was named is what the others are measured against.
-Json ComparisonJson(const Comparison& comparison, const std::string& own) {
-  Json json = {{"questions", comparison.questions}, {"incomplete", comparison.incomplete}};
-  for (const MethodResult& result : comparison.results) {
-    Json row = {{"method", result.method},
-                {"n", result.n},
-                {"aggregation", std::string(AggregationName(result.aggregation))},
-                {"value", EstimateJson(EstimateOf(result))},
-                {"repetitions", result.of_repetition}};
-    const MethodResult* selector = comparison.Find(own, result.n, result.aggregation);
-    if (selector != nullptr && result.method != own)
-      row["selector_minus"] = EstimateJson(PairedDifference(*selector, result));
-    json["results"].push_back(row);
-  }
-  return json;
-}
-
-// A row a method, a column an N. `cell` writes one.
-template <typename Cell>
-void ShowTable(const Terminal& terminal, const Comparison& comparison, const std::vector<int32_t>& n,
-               Aggregation aggregation, const Cell& cell) {
-  std::vector<TableColumn> columns = {{"method"}};
-  std::vector<std::string> methods;
-  std::vector<int32_t> shown;
-  for (const int32_t count : n) {
-    bool any = false;
-    for (const MethodResult& result : comparison.results) any = any || result.n == count;
-    if (!any) continue;
-    shown.push_back(count);
-    columns.push_back({absl::StrCat("N = ", count), Align::kRight});
-  }
-  for (const MethodResult& result : comparison.results) {
-    if (std::find(methods.begin(), methods.end(), result.method) == methods.end())
-      methods.push_back(result.method);
-  }
-  Table table(columns);
-  for (const std::string& method : methods) {
-    std::vector<TableCell> row = {method};
-    for (const int32_t count : shown) {
-      const MethodResult* result = comparison.Find(method, count, aggregation);
-      row.push_back(result == nullptr ? TableCell("") : cell(*result));
-    }
-    table.AddRow(std::move(row));
-  }
-  terminal.out.Write(table.Render(terminal.out.style, terminal.out.width));
-}
-
-void Show(const Terminal& terminal, const Options& options, const Comparison& comparison,
-          const std::string& own) {
-  terminal.out.Write(absl::StrCat(
-      Plural(comparison.questions, "test question", "test questions"),
-      comparison.incomplete > 0 ? absl::StrCat(" (", comparison.incomplete, " more lack outcomes)") : "",
-      "; 95 % intervals over questions and training seeds\n"));
-  for (const Aggregation aggregation : {Aggregation::kCoverage, Aggregation::kMajority}) {
-    const bool coverage = aggregation == Aggregation::kCoverage;
-    terminal.out.Write(coverage ? "\nany of N right (coverage), %\n" : "\nmajority of N right, %\n");
-    ShowTable(terminal, comparison, options.n, aggregation, [](const MethodResult& result) {
-      const Estimate estimate = EstimateOf(result);
-      return TableCell(absl::StrFormat("%.1f ±%.1f", 100 * estimate.mean,
-                                       50 * (estimate.interval.high - estimate.interval.low)));
-    });
-    if (own.empty()) continue;
-    terminal.out.Write(
-        absl::StrCat("\n", own, " minus each, points (95 % interval of the paired difference)\n"));
-    ShowTable(terminal, comparison, options.n, aggregation, [&](const MethodResult& result) {
-      const MethodResult* selector = comparison.Find(own, result.n, result.aggregation);
-      if (result.method == own || selector == nullptr) return TableCell("");
-      const Estimate estimate = PairedDifference(*selector, result);
-      const Tone tone = estimate.interval.low > 0    ? Tone::kGood
-                        : estimate.interval.high < 0 ? Tone::kBad
-                                                     : Tone::kPlain;
-      return TableCell(absl::StrFormat("%+.1f (%s)", 100 * estimate.mean, Points(estimate.interval)), tone);
-    });
-  }
-}
-
-// What selectors choose, by their features of the snapshot's questions.
-struct Choosers {
-  std::map<std::string, FeatureMatrix> features;  // by recipe
-  std::vector<NamedSelector> named;
+// A snapshot with the selectors that choose among its arms.
+struct Side {
+  Snapshot snapshot;
+  std::vector<Method> methods;
 };
 
-absl::Status AddChoosers(const Terminal& terminal, const Options& options, const Snapshot& snapshot,
-                         const std::vector<Method>& methods, const PolicyOptions& policy,
-                         Choosers& choosers) {
-  std::vector<SnapshotProblem> test;
-  for (const size_t problem : snapshot.Of(Split::kTest)) test.push_back(snapshot.problems[problem]);
-  for (const Method& method : methods) {
-    FeatureMatrix& features = choosers.features[method.recipe];
+// The snapshot first, then the controls. A selector belongs to the first with its arms.
+absl::StatusOr<std::vector<Side>> OpenSides(const Options& options) {
+  std::vector<std::string> paths = {options.snapshot};
+  paths.insert(paths.end(), options.controls.begin(), options.controls.end());
+  std::vector<Side> sides;
+  for (const std::string& path : paths) {
+    SPRINT_ASSIGN_OR_RETURN(sides.emplace_back().snapshot, LoadSnapshot(path));
+    if (sides.back().snapshot.run_hash == sides[0].snapshot.run_hash) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is of another run (model, dtype, decoding) than ", options.snapshot,
+                     "; a control differs in its arms alone"));
+  }
+  std::vector<std::vector<OpenedSelector>> of_side(sides.size());
+  for (const std::string& path : options.selectors) {
+    SPRINT_ASSIGN_OR_RETURN(OpenedSelector opened, OpenSelector(path));
+    size_t side = 0;
+    while (side < sides.size() && sides[side].snapshot.arms != opened.selector.arm_names) ++side;
+    if (side == sides.size()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(path, " chooses among ", opened.selector.arm_names.size(), " arms that are not the ",
+                       sides[0].snapshot.arms.size(), " of snapshot ", sides[0].snapshot.name,
+                       ", or in another order; compare it on a snapshot of its own sweep"));
+    }
+    of_side[side].push_back(std::move(opened));
+  }
+  for (size_t side = 0; side < sides.size(); ++side) {
+    std::vector<Method>& methods = sides[side].methods;
+    methods = GroupBySeed(std::move(of_side[side]));
+    // The k-th of a control stands beside the k-th of the snapshot.
+    for (size_t k = 0; side > 0 && k < std::min(methods.size(), sides[0].methods.size()); ++k)
+      methods[k].name = sides[0].methods[k].name;
+  }
+  return sides;
+}
+
+// What a side's selectors choose for these of its questions.
+absl::StatusOr<std::vector<SelectorChoices>> ChooseOn(const Terminal& terminal, const Options& options,
+                                                      const Side& side, absl::Span<const size_t> questions) {
+  SPRINT_ASSIGN_OR_RETURN(const PolicyOptions policy, PolicyOf(options.policy));
+  const Snapshot& snapshot = side.snapshot;
+  std::vector<SnapshotProblem> tested;
+  for (const size_t problem : questions) tested.push_back(snapshot.problems[problem]);
+  std::map<std::string, FeatureMatrix> by_recipe;
+  const int32_t most_n = *std::max_element(options.n.begin(), options.n.end());
+  std::vector<SelectorChoices> choices;
+  for (const Method& method : side.methods) {
+    FeatureMatrix& features = by_recipe[method.recipe];
     if (features.rows == 0) {
       SPRINT_ASSIGN_OR_RETURN(
           features, FeaturesWithProgress(terminal, method.recipe, snapshot.problems, snapshot.model_path,
@@ -180,47 +127,184 @@ absl::Status AddChoosers(const Terminal& terminal, const Options& options, const
     }
     NamedSelector named{method.name, {}};
     for (const OpenedSelector& seed : method.seeds) {
-      SPRINT_RETURN_IF_ERROR(CheckFits(seed, snapshot));
-      SPRINT_RETURN_IF_ERROR(CheckUnseen(seed, test, options.allow_seen));
+      SPRINT_RETURN_IF_ERROR(CheckUnseen(seed, tested, options.allow_seen));
       named.seeds.push_back([&seed, &features, policy](size_t problem, int32_t n) {
-        return ChooseArms(seed.selector, features.Row(problem), n, policy);
+        ChosenArms chosen;
+        for (const ChosenArm& one : ChooseWithScores(seed.selector, features.Row(problem), n, policy)) {
+          chosen.arms.push_back(one.arm);
+          chosen.weights.push_back(one.probability);
+        }
+        return chosen;
       });
     }
-    choosers.named.push_back(std::move(named));
+    choices.push_back(ChooseAll(named, questions, most_n));
   }
-  return absl::OkStatus();
+  return choices;
 }
 
-// The unpruned model's samples, from an experiment of their own.
-absl::Status AddSamples(const Options& options, const Snapshot& snapshot, const ComparisonOptions& comparing,
-                        Comparison& comparison) {
-  if (options.samples.empty()) return absl::OkStatus();
-  SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(options.database));
-  SPRINT_ASSIGN_OR_RETURN(std::vector<MethodResult> results,
-                          SampledResults(*reader, options.samples, snapshot, comparing));
-  std::move(results.begin(), results.end(), std::back_inserter(comparison.results));
-  return absl::OkStatus();
-}
-
-absl::StatusOr<int> RunCompare(const Terminal& terminal, const Options& options) {
-  SPRINT_ASSIGN_OR_RETURN(const PolicyOptions policy, PolicyOf(options.policy));
-  SPRINT_ASSIGN_OR_RETURN(const Snapshot snapshot, LoadSnapshot(options.snapshot));
-  SPRINT_ASSIGN_OR_RETURN(const std::vector<Method> methods, GroupBySeed(options.selectors));
-  Choosers choosers;
-  SPRINT_RETURN_IF_ERROR(AddChoosers(terminal, options, snapshot, methods, policy, choosers));
+ComparisonOptions ComparingOf(const Options& options, const std::vector<size_t>& questions) {
   ComparisonOptions comparing;
   comparing.n = options.n;
   comparing.draws = options.draws;
   comparing.random_with_baseline = options.with_baseline;
-  SPRINT_ASSIGN_OR_RETURN(Comparison comparison, Compare(snapshot, choosers.named, comparing));
-  SPRINT_RETURN_IF_ERROR(AddSamples(options, snapshot, comparing, comparison));
-  const std::string own = methods.empty() ? "" : methods.front().name;
+  comparing.questions = questions;
+  return comparing;
+}
+
+absl::StatusOr<Comparison> CompareSide(const Terminal& terminal, const Options& options, const Side& side,
+                                       const std::vector<size_t>& questions) {
+  SPRINT_ASSIGN_OR_RETURN(const std::vector<SelectorChoices> choices,
+                          ChooseOn(terminal, options, side, questions));
+  return CompareChoices(side.snapshot, choices, ComparingOf(options, questions));
+}
+
+constexpr Aggregation kAggregations[] = {Aggregation::kCoverage, Aggregation::kMajority,
+                                         Aggregation::kWeighted};
+
+// (g) of a selector at every N, where the experiment has all samples that it takes.
+absl::Status AddSelectedSamples(const SampledOutcomes& outcomes, const SelectorChoices& selector,
+                                CompareReport& report) {
+  std::vector<MethodResult> results;
+  for (const Aggregation aggregation : kAggregations) {
+    for (const int32_t n : report.n) {
+      SPRINT_ASSIGN_OR_RETURN(MethodResult result, SelectedSamples(outcomes, selector, n, aggregation));
+      results.push_back(std::move(result));
+    }
+  }
+  std::move(results.begin(), results.end(), std::back_inserter(report.comparison.results));
+  return absl::OkStatus();
+}
+
+// (b), which the others are compared with.
+void AddReference(size_t questions, CompareReport& report) {
+  report.questions.resize(questions);
+  std::iota(report.questions.begin(), report.questions.end(), 0);
+  report.reference = std::make_unique<MethodValues>(report.samples, report.questions);
+  for (const Aggregation aggregation : kAggregations) {
+    for (const int32_t n : report.n) {
+      if (n <= report.reference->most_n())
+        report.comparison.results.push_back(report.reference->AtN(n, aggregation));
+    }
+  }
+}
+
+// (b) and (g) from experiments with samples of the test questions: each once, (b) from that with most
+// samples.
+absl::Status AddSamples(const Options& options, const Snapshot& snapshot,
+                        absl::Span<const SelectorChoices> choices, const std::vector<size_t>& questions,
+                        CompareReport& report) {
+  if (options.samples.empty()) return absl::OkStatus();
+  SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(options.database));
+  std::vector<bool> sampled(choices.size(), false);
+  for (const std::string& experiment : options.samples) {
+    SPRINT_ASSIGN_OR_RETURN(const SampledOutcomes outcomes,
+                            ReadSampledOutcomes(*reader, experiment, snapshot, questions));
+    AnsweringMethod samples = BaselineSamples(outcomes);
+    const size_t answered = samples.answers.size();
+    bool used = answered == questions.size();
+    if (used && samples.most_n() > report.samples.most_n()) report.samples = std::move(samples);
+    for (size_t k = 0; k < choices.size(); ++k) {
+      if (sampled[k] || !AddSelectedSamples(outcomes, choices[k], report).ok()) continue;
+      sampled[k] = true;
+      used = true;
+    }
+    if (used) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("experiment ", outcomes.experiment, " has samples of the unpruned model for ", answered,
+                     " of the ", questions.size(),
+                     " test questions, and not all that a selector chooses; sprint launch with a "
+                     "temperature makes them"));
+  }
+  if (report.samples.most_n() > 0) AddReference(questions.size(), report);
+  return absl::OkStatus();
+}
+
+// The questions that both compare, as each numbers them.
+std::pair<std::vector<size_t>, std::vector<size_t>> SharedQuestions(const Snapshot& a, const Snapshot& b) {
+  absl::flat_hash_map<std::string, size_t> known;
+  const auto key = [](const SnapshotProblem& problem) {
+    return std::string(reinterpret_cast<const char*>(problem.tokens.data()),
+                       problem.tokens.size() * sizeof(int32_t));
+  };
+  for (const size_t problem : ComparedQuestions(b)) known[key(b.problems[problem])] = problem;
+  std::pair<std::vector<size_t>, std::vector<size_t>> shared;
+  for (const size_t problem : ComparedQuestions(a)) {
+    const auto found = known.find(key(a.problems[problem]));
+    if (found == known.end()) continue;
+    shared.first.push_back(problem);
+    shared.second.push_back(found->second);
+  }
+  return shared;
+}
+
+absl::Status AddControl(const Terminal& terminal, const Options& options, const Side& own,
+                        const Side& control, CompareReport& report) {
+  const auto [questions, of_control] = SharedQuestions(own.snapshot, control.snapshot);
+  if (questions.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "snapshots ", own.snapshot.name, " and ", control.snapshot.name,
+        " test no question that both have outcomes of; sweep the same questions, and freeze both alike"));
+  }
+  ControlComparison& added = report.controls.emplace_back();
+  added.name = control.snapshot.name;
+  SPRINT_ASSIGN_OR_RETURN(added.own, CompareSide(terminal, options, own, questions));
+  SPRINT_ASSIGN_OR_RETURN(added.control, CompareSide(terminal, options, control, of_control));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> RunCompare(const Terminal& terminal, const Options& options) {
+  SPRINT_ASSIGN_OR_RETURN(const std::vector<Side> sides, OpenSides(options));
+  const Side& own = sides[0];
+  const std::vector<size_t> questions = ComparedQuestions(own.snapshot);
+  CompareReport report;
+  report.n = options.n;
+  if (!own.methods.empty()) report.selector = own.methods[0].name;
+  SPRINT_ASSIGN_OR_RETURN(const std::vector<SelectorChoices> choices,
+                          ChooseOn(terminal, options, own, questions));
+  SPRINT_ASSIGN_OR_RETURN(report.comparison,
+                          CompareChoices(own.snapshot, choices, ComparingOf(options, questions)));
+  SPRINT_RETURN_IF_ERROR(AddSamples(options, own.snapshot, choices, questions, report));
+  for (size_t side = 1; side < sides.size(); ++side)
+    SPRINT_RETURN_IF_ERROR(AddControl(terminal, options, own, sides[side], report));
   if (options.json) {
-    terminal.out.Write(ComparisonJson(comparison, own).dump(2) + "\n");
+    terminal.out.Write(CompareJson(report));
   } else {
-    Show(terminal, options, comparison, own);
+    ShowCompare(terminal, report);
   }
   return kExitDone;
+}
+
+void AddCompareOptions(CLI::App* command, Options& options) {
+  command->add_option("SNAPSHOT", options.snapshot, "The snapshot's file")->required()->type_name("FILE");
+  command
+      ->add_option("SELECTOR", options.selectors,
+                   "Selectors' files, of the snapshot or of a control; those that differ in their seed alone "
+                   "are one method")
+      ->type_name("FILE");
+  command
+      ->add_option("--control", options.controls,
+                   "A snapshot of the same questions with other arms (scaled heads, say): the same methods "
+                   "with those, and the difference; may be given again")
+      ->type_name("FILE");
+  command
+      ->add_option("--samples", options.samples,
+                   "Experiments with samples of the test questions, as sprint bon or sprint launch make: the "
+                   "unpruned model's, and the selected arms'")
+      ->delimiter(',')
+      ->type_name("EXPERIMENT,…");
+  AddDatabaseOption(command, options.database);
+  command->add_option("-n", options.n, "How many arms a question")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
+      ->type_name("N,…")
+      ->capture_default_str();
+  command->add_option("--draws", options.draws, "Draws a question of what is not computed exactly")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_flag("--with-baseline", options.with_baseline,
+                    "Blind methods may take the baseline as an arm");
+  command->add_flag("--allow-seen", options.allow_seen, "Also on questions that a selector saw in training");
 }
 
 }  // namespace
@@ -231,30 +315,11 @@ void AddCompare(App& app) {
       app.root(), "compare",
       "Selectors against every fair way to spend N answers, on a snapshot's test questions",
       {"sprint compare demo.snapshot.json demo-*.selector",
-       "sprint compare demo.snapshot.json a-*.selector b-*.selector -n 1,2,4,8,16 --policy neighbours"},
+       "sprint compare demo.snapshot.json demo-*.selector --samples sampled --db sprint.db",
+       "sprint compare demo.snapshot.json demo-*.selector halved-*.selector --control halved.snapshot.json",
+       "sprint compare demo.snapshot.json a-*.selector b-*.selector -n 1,2,4 --policy top"},
       [options](const Terminal& terminal) { return RunCompare(terminal, *options); });
-  command->add_option("SNAPSHOT", options->snapshot, "The snapshot's file")->required()->type_name("FILE");
-  command
-      ->add_option("SELECTOR", options->selectors,
-                   "Selectors' files; those that differ in their seed alone are one method")
-      ->type_name("FILE");
-  command
-      ->add_option("--samples", options->samples,
-                   "An experiment with samples of the unpruned model, as sprint bon makes: another method")
-      ->type_name("EXPERIMENT");
-  AddDatabaseOption(command, options->database);
-  command->add_option("-n", options->n, "How many arms a question")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber)
-      ->type_name("N,…")
-      ->capture_default_str();
-  command->add_option("--draws", options->draws, "Draws a question of what is not computed exactly")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N")
-      ->capture_default_str();
-  command->add_flag("--with-baseline", options->with_baseline,
-                    "Blind methods may take the baseline as an arm");
-  command->add_flag("--allow-seen", options->allow_seen, "Also on questions that a selector saw in training");
+  AddCompareOptions(command, *options);
   AddPolicyOptions(command, options->policy);
   AddFeatureOptions(command, options->features);
   command->add_flag("--json", options->json, "As JSON");

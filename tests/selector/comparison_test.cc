@@ -34,7 +34,7 @@ double MajorityOf(const std::vector<int32_t>& classes) {
   for (const int32_t c : classes) outcomes.push_back({static_cast<int8_t>(c == 0 ? 1 : 0), c, 1});
   std::vector<const FrozenOutcome*> answers;
   for (const FrozenOutcome& outcome : outcomes) answers.push_back(&outcome);
-  return AggregateAnswers(answers, Aggregation::kMajority);
+  return AggregateAnswers(answers, {}, Aggregation::kMajority);
 }
 
 TEST(ComparisonTest, MajorityCountsVotesAndSharesTies) {
@@ -83,6 +83,37 @@ TEST(ComparisonTest, EveryMethodGetsWhatTheMatrixSays) {
                                     *comparison->Find("baseline", 1, Aggregation::kCoverage))
                        .mean,
                    0.5);
+}
+
+TEST(ComparisonTest, MethodsCostTheTokensOfTheirArmsAndSelectorsWeighTheirVotes) {
+  Snapshot snapshot = MadeUp({{0, 1, 0, 0}, {0, 1, 0, 0}, {1, 1, 1, 1}}, 2);
+  for (size_t q = 0; q < 3; ++q) {
+    for (size_t a = 0; a < 4; ++a) snapshot.outcomes[4 * q + a].tokens = static_cast<int32_t>(10 * (a + 1));
+  }
+  snapshot.outcomes[2].answer_class = snapshot.outcomes[3].answer_class = 5;  // two arms of one wrong answer
+  snapshot.tokens_per_second = 100;
+  ComparisonOptions options;
+  options.n = {1, 2, 3};
+  const ChooseFn sure = [](size_t, int32_t) { return ChosenArms({1, 2, 3}, {0.9, 0.3, 0.2}); };
+  ASSERT_OK_AND_ASSIGN(const Comparison comparison, Compare(snapshot, {{"sure", {sure}}}, options));
+  const auto find = [&](const char* method, int32_t n, Aggregation aggregation) {
+    return comparison.Find(method, n, aggregation);
+  };
+  EXPECT_EQ(find("baseline", 2, Aggregation::kCoverage)->mean_tokens, 10) << "greedy repeats itself";
+  EXPECT_EQ(find("sure", 2, Aggregation::kMajority)->mean_tokens, 50);
+  EXPECT_EQ(find("sure", 3, Aggregation::kWeighted)->mean_tokens, 90);
+  EXPECT_DOUBLE_EQ(find("sure", 3, Aggregation::kWeighted)->mean_seconds, 0.9);
+  EXPECT_DOUBLE_EQ(find("random", 2, Aggregation::kCoverage)->mean_tokens, 60);
+  EXPECT_NEAR(find("random", 2, Aggregation::kMajority)->mean_tokens, 60, 3);
+  EXPECT_EQ(find("oracle", 1, Aggregation::kCoverage)->mean_tokens, 100);
+  EXPECT_EQ(find("sure", 3, Aggregation::kMajority)->of_question[0], 0);
+  EXPECT_EQ(find("sure", 3, Aggregation::kWeighted)->of_question[0], 1) << "0.9 against 0.5";
+  EXPECT_EQ(find("random", 1, Aggregation::kWeighted), nullptr) << "nothing weighs its votes";
+  // Of some of the questions only.
+  options.questions = {1};
+  ASSERT_OK_AND_ASSIGN(const Comparison some, Compare(snapshot, {{"sure", {sure}}}, options));
+  EXPECT_EQ(some.questions, 1);
+  EXPECT_EQ(some.Find("sure", 1, Aggregation::kCoverage)->of_question.size(), 1u);
 }
 
 TEST(ComparisonTest, DrawnMethodsConvergeToTheExactExpectation) {

@@ -40,10 +40,7 @@ MadeUpAnswer Answer(int32_t question, int32_t arm) {
 class SelectorProgramTest : public ::testing::Test {
  protected:
   SelectorProgramTest() {
-    ExperimentPlan plan = GridPlan(kQuestions, kArms);
-    for (int32_t i = 0; i < kQuestions; ++i)
-      plan.problems[static_cast<size_t>(i)].text = absl::StrCat("number ", i, " asks about thing ", i * i);
-    database_.AddSweep(plan, Answer);
+    database_.AddSweep(Plan("grid", 1), Answer);
     FeatureMatrix features;
     features.rows = kQuestions;
     features.dim = 5;
@@ -55,6 +52,13 @@ class SelectorProgramTest : public ::testing::Test {
     EXPECT_OK(WriteFileAtomically(File("features.safetensors"), FeatureFileBytes(features)));
   }
 
+  static ExperimentPlan Plan(const std::string& name, int32_t samples) {
+    ExperimentPlan plan = GridPlan(kQuestions, kArms, samples);
+    plan.name = name;
+    for (int32_t i = 0; i < kQuestions; ++i)
+      plan.problems[static_cast<size_t>(i)].text = absl::StrCat("number ", i, " asks about thing ", i * i);
+    return plan;
+  }
   std::string File(const std::string& name) const { return database_.dir().File(name); }
   ProgramResult Run(const std::vector<std::string>& arguments) const {
     std::vector<std::string> words = {"selector"};
@@ -131,6 +135,77 @@ TEST_F(SelectorProgramTest, FreezesTrainsComparesAndChooses) {
   EXPECT_NE(chosen.exit_code, 0) << "features of all questions do not fit the test questions alone";
   EXPECT_EQ(Run({"show", "mine-1.selector"}).exit_code, 0);
   EXPECT_THAT(Run({"list", "."}).out, ::testing::HasSubstr("mine-2.selector"));
+}
+
+TEST_F(SelectorProgramTest, ComparesWithSamplesAndWithAControlOnTheSameQuestions) {
+  Freeze();
+  ASSERT_EQ(Run(Training("mine", "80")).exit_code, 0);
+  // Samples of every arm, which say what the greedy answers say; and a sweep of other arms that never help.
+  ExperimentPlan sampled = Plan("sampled", 2);
+  sampled.runs[0].decoding.sampling.temperature = 0.9;
+  sampled.runs[0].sampler_version = sampled.runs[0].decoding.sampler_version();
+  database_.AddSweep(sampled, Answer);
+  ExperimentPlan control = Plan("control", 1);
+  for (int32_t arm = 1; arm < kArms; ++arm)
+    control.arms[static_cast<size_t>(arm)] = *Arm::Parse(absl::StrCat("L0H", arm, "*0.5"));
+  database_.AddSweep(control, [](int32_t question, int32_t arm) {
+    return arm == 0 ? Answer(question, 0) : MadeUpAnswer{question % 3 == 0, question % 3 == 0 ? "42" : "1"};
+  });
+  ASSERT_EQ(Run({"freeze", "--db", database_.path(), "control"}).exit_code, 0);
+  const std::vector<std::string> compare = {"compare",
+                                            "grid.snapshot.json",
+                                            "mine-1.selector",
+                                            "-n",
+                                            "1,2,4",
+                                            "--features-file",
+                                            "features.safetensors",
+                                            "--db",
+                                            database_.path(),
+                                            "--samples",
+                                            "sampled",
+                                            "--control",
+                                            "control.snapshot.json"};
+  std::vector<std::string> as_json = compare;
+  as_json.emplace_back("--json");
+  const ProgramResult compared = RunSprint(as_json, database_.dir().path());
+  ASSERT_EQ(compared.exit_code, 0) << compared.err;
+  const auto report = nlohmann::json::parse(compared.out);
+  const auto row = [](const nlohmann::json& rows, const std::string& method, int n) {
+    for (const auto& one : rows) {
+      if (one["method"] == method && one["n"] == n && one["aggregation"] == "coverage") return one;
+    }
+    return nlohmann::json();
+  };
+  const auto& results = report["results"];
+  EXPECT_EQ(row(results, "samples", 1)["value"], row(results, "baseline", 1)["value"]);
+  EXPECT_EQ(row(results, "samples", 4), nlohmann::json()) << "there are two samples";
+  EXPECT_EQ(row(results, "selector, sampled", 2)["value"]["mean"],
+            row(results, "selector", 2)["value"]["mean"]);
+  const auto selector = row(results, "selector", 1);
+  EXPECT_GT(selector["at_equal_n"]["low"], 0.3);
+  EXPECT_GT(selector["at_equal_tokens"]["low"], 0.3);
+  EXPECT_EQ(selector["at_equal_tokens"]["reference_n"], 1);
+  EXPECT_GT(selector["mean_tokens"], 0);
+  EXPECT_GT(selector["mean_seconds"], 0);
+  ASSERT_EQ(report["controls"].size(), 1u);
+  const auto& control_rows = report["controls"][0]["results"];
+  EXPECT_EQ(report["controls"][0]["questions"], report["questions"]);
+  EXPECT_EQ(row(control_rows, "baseline", 1)["own_minus_control"]["mean"], 0);
+  EXPECT_GT(row(control_rows, "oracle", 1)["own_minus_control"]["low"], 0.3);
+  EXPECT_NEAR(row(control_rows, "random", 1)["own_minus_control"]["mean"].get<double>(),
+              0.2 - row(control_rows, "baseline", 1)["own"]["mean"].get<double>(), 1e-9)
+      << "one arm of five; the control's are right where the baseline is";
+  const ProgramResult shown = RunSprint(compare, database_.dir().path());
+  for (const char* part : {"each minus samples by majority at the same N", "at the same generated tokens",
+                           "tokens generated a question", "milliseconds of a worker",
+                           "these arms minus the control's by coverage", "weighted majority of N right"})
+    EXPECT_THAT(shown.out, ::testing::HasSubstr(part));
+  // A control of another run is none; nor are samples that are not of the test questions.
+  EXPECT_EQ(Run({"freeze", "--db", database_.path(), "sampled"}).exit_code, 0);
+  const ProgramResult other = RunSprint(
+      {"compare", "grid.snapshot.json", "--control", "sampled.snapshot.json"}, database_.dir().path());
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.err, ::testing::HasSubstr("another run"));
 }
 
 TEST_F(SelectorProgramTest, TrainingKilledAndRunAgainEndsAtTheSameFile) {

@@ -15,7 +15,7 @@ MethodAnswer Answer(int answer_class, int32_t tokens = 10, double score = 1) {
 
 // Samples: question 1 has two right of four, question 2 none.
 AnsweringMethod Samples() {
-  AnsweringMethod samples{"samples", false, false, {}};
+  AnsweringMethod samples{.name = "samples", .ordered = false};
   samples.answers[1] = {Answer(0), Answer(0), Answer(1), Answer(2)};
   samples.answers[2] = {Answer(1), Answer(2), Answer(3), Answer(4)};
   return samples;
@@ -23,7 +23,7 @@ AnsweringMethod Samples() {
 
 // A choice that is right at its second answer, for half of the tokens of a sample.
 AnsweringMethod Chosen() {
-  AnsweringMethod chosen{"chosen", true, false, {}};
+  AnsweringMethod chosen{.name = "chosen"};
   chosen.answers[1] = {Answer(1, 4), Answer(0, 6)};
   chosen.answers[2] = {Answer(1, 5), Answer(0, 5)};
   return chosen;
@@ -34,13 +34,13 @@ TEST(MethodValues, TakesTheFirstOfAChoiceAndAnyOfSamples) {
   const AnsweringMethod chosen = Chosen(), samples = Samples();
   MethodValues of_chosen(chosen, questions), of_samples(samples, questions);
   EXPECT_EQ(of_chosen.most_n(), 2);
-  EXPECT_THAT(of_chosen.AtN(1, Aggregation::kCoverage).result.of_question, ElementsAre(0, 0));
-  EXPECT_THAT(of_chosen.AtN(2, Aggregation::kCoverage).result.of_question, ElementsAre(1, 1));
+  EXPECT_THAT(of_chosen.AtN(1, Aggregation::kCoverage).of_question, ElementsAre(0, 0));
+  EXPECT_THAT(of_chosen.AtN(2, Aggregation::kCoverage).of_question, ElementsAre(1, 1));
   EXPECT_EQ(of_chosen.AtN(1, Aggregation::kCoverage).mean_tokens, 4.5);
   EXPECT_EQ(of_chosen.AtN(2, Aggregation::kMajority).mean_tokens, 10);
-  EXPECT_THAT(of_samples.AtN(1, Aggregation::kCoverage).result.of_question, ElementsAre(0.5, 0));
+  EXPECT_THAT(of_samples.AtN(1, Aggregation::kCoverage).of_question, ElementsAre(0.5, 0));
   // Of the six pairs of question 1 one has no right answer.
-  EXPECT_THAT(of_samples.AtN(2, Aggregation::kCoverage).result.of_question,
+  EXPECT_THAT(of_samples.AtN(2, Aggregation::kCoverage).of_question,
               ElementsAre(DoubleNear(5.0 / 6, 1e-12), 0));
   EXPECT_EQ(of_samples.AtN(2, Aggregation::kCoverage).mean_tokens, 20);
 }
@@ -65,7 +65,7 @@ TEST(MethodValues, SpendsTokensByALotBetweenTwoNumbersOfAnswers) {
 TEST(CompareVotes, ComparesEachMethodWithSamplesAtEqualNumbersAndAtEqualTokens) {
   AnsweringMethod samples = Samples();
   samples.answers[3] = {Answer(0), Answer(0), Answer(0), Answer(0)};  // nobody else has answers to it
-  AnsweringMethod oracle{"oracle", false, true, {}};
+  AnsweringMethod oracle{.name = "oracle", .ordered = false, .everything = true};
   oracle.answers[1] = {Answer(1)};
   oracle.answers[2] = {Answer(1), Answer(0), Answer(1)};
   const std::vector<AnsweringMethod> methods = {Chosen(), samples, oracle};
@@ -105,7 +105,8 @@ TEST(CompareVotes, SaysWhatIsThereWhenTheReferenceIsNot) {
 }
 
 TEST(CompareVotes, NeedsAQuestionThatAllHaveAnswersTo) {
-  AnsweringMethod other{"other", true, false, {{9, {Answer(0)}}}};
+  AnsweringMethod other{.name = "other"};
+  other.answers[9] = {Answer(0)};
   EXPECT_EQ(CompareVotes({{Chosen(), other}}, {}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 

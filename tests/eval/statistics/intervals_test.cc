@@ -170,5 +170,86 @@ TEST(DifferenceByQuestion, IsTangosForOneSampleAndClusteredForMore) {
   EXPECT_GT(same.interval.high, 0.3) << "three questions without a difference show little";
 }
 
+QuestionMean MeanOf(const std::vector<double>& values, double added_variance = 0) {
+  QuestionMean mean{0, 0, static_cast<int64_t>(values.size()), added_variance};
+  for (const double value : values) {
+    mean.mean += value / static_cast<double>(values.size());
+    mean.mean_square += value * value / static_cast<double>(values.size());
+  }
+  return mean;
+}
+
+TEST(QuestionMeans, OfWholeValuesHaveTheIntervalsOfCounts) {
+  const Interval share = ShareInterval(MeanOf({1, 1, 0, 1, 0, 1, 1}));
+  EXPECT_NEAR(share.low, WilsonInterval(5, 7).low, 1e-12);
+  EXPECT_NEAR(share.high, WilsonInterval(5, 7).high, 1e-12);
+  EXPECT_EQ(ShareInterval(MeanOf({1, 1, 1})).low, WilsonInterval(3, 3).low);
+  const Interval difference = DifferenceInterval(MeanOf({1, 1, -1, 0, 0, 0, 1, 0}));
+  EXPECT_NEAR(difference.low, PairedDifferenceInterval(3, 1, 8).low, 1e-9);
+  EXPECT_NEAR(difference.high, PairedDifferenceInterval(3, 1, 8).high, 1e-9);
+  EXPECT_EQ(DifferenceInterval(MeanOf({0, 0, 0})).high, PairedDifferenceInterval(0, 0, 3).high)
+      << "three questions without a difference show little";
+  EXPECT_EQ(DifferenceInterval(QuestionMean()).low, -1);
+}
+
+TEST(QuestionMeans, OfManyQuestionsApproachTheNormalIntervalAndWidenWithOtherChance) {
+  CounterRng rng(4, 1);
+  std::vector<double> values;
+  for (int i = 0; i < 20'000; ++i) values.push_back(0.1 + 0.3 * rng.NextDouble() - 0.2 * rng.NextDouble());
+  const QuestionMean plain = MeanOf(values);
+  const double error = std::sqrt((plain.mean_square - plain.mean * plain.mean) / 20'000);
+  const Interval share = ShareInterval(plain);
+  const Interval difference = DifferenceInterval(plain);
+  EXPECT_NEAR(share.high - share.low, 2 * kZ95 * error, 0.01 * error);
+  EXPECT_NEAR(difference.high - difference.low, 2 * kZ95 * error, 0.01 * error);
+  const Interval wider = DifferenceInterval(MeanOf(values, 3 * error * error));
+  EXPECT_NEAR(wider.high - wider.low, 4 * kZ95 * error, 0.02 * error);
+  // All the same little gain: little is uncertain, but the centre is inside.
+  const Interval same = DifferenceInterval(MeanOf(std::vector<double>(50, 0.1)));
+  EXPECT_LT(same.low, 0.1);
+  EXPECT_GE(same.high, 0.1);
+}
+
+// How often an interval leaves out the truth, in `trials` samples of `questions` values.
+template <typename Draw, typename ToInterval>
+double Missed(double truth, int questions, const Draw& draw, const ToInterval& to_interval) {
+  constexpr int kTrials = 4000;
+  CounterRng rng(9, 3);
+  int missed = 0;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    std::vector<double> values;
+    for (int i = 0; i < questions; ++i) values.push_back(draw(rng));
+    const Interval interval = to_interval(MeanOf(values));
+    missed += truth < interval.low - 1e-12 || truth > interval.high + 1e-12 ? 1 : 0;
+  }
+  return static_cast<double>(missed) / kTrials;
+}
+
+Interval Normal(const QuestionMean& mean) {
+  const double error =
+      std::sqrt((mean.mean_square - mean.mean * mean.mean) / static_cast<double>(mean.questions - 1));
+  return {mean.mean - kZ95 * error, mean.mean + kZ95 * error};
+}
+
+TEST(QuestionMeans, MissTheTruthAboutAsOftenAsTheySayWhereTheNormalIntervalDoesNot) {
+  // 30 questions, 97 % right; two samples each, of questions that are easy or not.
+  const auto nearly_all = [](CounterRng& rng) {
+    const double p = rng.NextDouble() < 0.9 ? 0.99 : 0.79;
+    return 0.5 * ((rng.NextDouble() < p ? 1 : 0) + (rng.NextDouble() < p ? 1 : 0));
+  };
+  EXPECT_GT(Missed(0.97, 30, nearly_all, Normal), 0.12);
+  EXPECT_LT(Missed(0.97, 30, nearly_all, ShareInterval), 0.07);
+  // 40 pairs that differ on 5 % each way, in one of two samples at times.
+  const auto seldom = [](CounterRng& rng) {
+    const double u = rng.NextDouble();
+    return (u < 0.05 ? 1 : u < 0.1 ? -1 : 0) * (rng.NextDouble() < 0.7 ? 1 : 0.5);
+  };
+  EXPECT_LT(Missed(0, 40, seldom, DifferenceInterval), 0.06);
+  // A gain on one question of twenty.
+  const auto rare_gain = [](CounterRng& rng) { return rng.NextDouble() < 0.05 ? 1.0 : 0.0; };
+  EXPECT_GT(Missed(0.05, 40, rare_gain, Normal), 0.1);
+  EXPECT_LT(Missed(0.05, 40, rare_gain, DifferenceInterval), 0.08);
+}
+
 }  // namespace
 }  // namespace sprint
