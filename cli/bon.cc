@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/file.h"
@@ -19,6 +20,7 @@
 #include "cli/follow.h"
 #include "cli/launch_flags.h"
 #include "cli/own_arms.h"
+#include "cli/render/text.h"
 #include "cli/submit.h"
 #include "cli/votes.h"
 
@@ -38,6 +40,7 @@ struct BonOptions {
   std::vector<std::string> train;
   bool with_baseline = false;
   bool allow_seen = false;
+  bool skip_seen = false;
   bool dry_run = false;
   bool detach = false;
   bool json = false;
@@ -112,7 +115,8 @@ absl::StatusOr<std::vector<Choice>> Selection(const Terminal& terminal, const Bo
                                               "; sprint selector train makes one from a sweep's outcomes"));
     }
     terminal.err.Write("sprint-selector chooses the arms …\n");
-    return AskSelector({options.selector, options.policy, options.n, options.allow_seen}, launch);
+    return AskSelector({options.selector, options.policy, options.n, options.allow_seen, options.skip_seen},
+                       launch);
   }
   SPRINT_ASSIGN_OR_RETURN(const std::vector<Choice> choices, ReadChoices(options.choices));
   // What is said wrongly is said with its own place, before it is taken apart.
@@ -135,11 +139,45 @@ absl::StatusOr<Snapshot> TrainingOf(const BonOptions& options) {
   return snapshot;
 }
 
+// Leaves the questions out that training saw: those of `training` (may be null), and, of a selector's, those
+// it chose nothing for. `spec` then names the others.
+absl::Status LeaveOutSeen(const Terminal& terminal, const Snapshot* training, v1::ExperimentSpec& spec,
+                          PreparedLaunch& base, std::vector<Choice>& selected) {
+  absl::flat_hash_set<std::string> chosen;
+  for (const Choice& choice : selected) chosen.insert(choice.id);
+  std::vector<bool> seen(base.problems.size(), false);
+  if (training != nullptr) seen = SeenInTraining(*training, base);
+  absl::flat_hash_set<std::string> kept;
+  for (size_t i = 0; i < base.problems.size(); ++i) {
+    const std::string& id = base.problems[i].id;
+    if (!seen[i] && (selected.empty() || chosen.contains(id))) kept.insert(id);
+  }
+  const auto left_out = std::ssize(base.problems) - std::ssize(kept);
+  if (kept.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "--skip-seen: all ", left_out, " questions were seen in training; ask others (--offset)"));
+  }
+  if (left_out == 0) return absl::OkStatus();
+  terminal.err.Write(absl::StrCat("left out: ", Plural(left_out, "question", "questions"),
+                                  " that training saw; ", FormatCount(std::ssize(kept)), " are asked\n"));
+  // What --offset and --limit leave out is not among the ids.
+  v1::Dataset& dataset = *spec.mutable_dataset();
+  dataset.clear_ids();
+  dataset.clear_offset();
+  dataset.clear_limit();
+  for (const Problem& problem : base.problems) {
+    if (kept.contains(problem.id)) dataset.add_ids(problem.id);
+  }
+  std::erase_if(selected, [&kept](const Choice& choice) { return !kept.contains(choice.id); });
+  SPRINT_ASSIGN_OR_RETURN(base, PrepareWithProgress(terminal, GreedySpec(spec), &base));
+  return absl::OkStatus();
+}
+
 // One or two launches, ready to be submitted.
 absl::StatusOr<std::vector<PreparedLaunch>> PrepareAll(const Terminal& terminal, const BonOptions& options,
                                                        const std::vector<BonMethod>& methods) {
-  SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentSpec spec, BaseSpec(options));
-  SPRINT_ASSIGN_OR_RETURN(const PreparedLaunch base, PrepareWithProgress(terminal, GreedySpec(spec)));
+  SPRINT_ASSIGN_OR_RETURN(v1::ExperimentSpec spec, BaseSpec(options));
+  SPRINT_ASSIGN_OR_RETURN(PreparedLaunch base, PrepareWithProgress(terminal, GreedySpec(spec)));
   BonInputs inputs;
   inputs.launch = &base;
   inputs.n = options.n;
@@ -148,12 +186,14 @@ absl::StatusOr<std::vector<PreparedLaunch>> PrepareAll(const Terminal& terminal,
   std::optional<Snapshot> training;
   if (std::any_of(methods.begin(), methods.end(), NeedsTraining)) {
     SPRINT_ASSIGN_OR_RETURN(training, TrainingOf(options));
-    if (!options.allow_seen) SPRINT_RETURN_IF_ERROR(CheckUnseen(*training, base));
+    if (!options.allow_seen && !options.skip_seen) SPRINT_RETURN_IF_ERROR(CheckUnseen(*training, base));
     inputs.training = &*training;
   }
   if (std::any_of(methods.begin(), methods.end(), NeedsSelection)) {
     SPRINT_ASSIGN_OR_RETURN(inputs.selected, Selection(terminal, options, base));
   }
+  if (options.skip_seen)
+    SPRINT_RETURN_IF_ERROR(LeaveOutSeen(terminal, inputs.training, spec, base, inputs.selected));
   std::vector<Choice> greedy, sampled;
   for (const BonMethod method : methods) {
     SPRINT_ASSIGN_OR_RETURN(const std::vector<Choice> choices, ChooseFor(method, inputs));
@@ -262,7 +302,9 @@ void AddMethodFlags(CLI::App* bon, BonOptions& options) {
       ->delimiter(',')
       ->type_name("EXPERIMENT,…");
   bon->add_flag("--with-baseline", options.with_baseline, "Methods may choose the baseline, too");
-  bon->add_flag("--allow-seen", options.allow_seen, "Ask training questions, too");
+  CLI::Option* allow = bon->add_flag("--allow-seen", options.allow_seen, "Ask training questions, too");
+  bon->add_flag("--skip-seen", options.skip_seen, "Leave training questions out, instead of refusing")
+      ->excludes(allow);
 }
 
 }  // namespace

@@ -188,18 +188,26 @@ absl::StatusOr<std::vector<Choice>> ChooseFor(BonMethod method, const BonInputs&
   return absl::InternalError("a method that is not known");
 }
 
-absl::Status CheckUnseen(const Snapshot& training, const PreparedLaunch& launch) {
-  absl::flat_hash_set<Hash256> asked(launch.questions.begin(), launch.questions.end());
-  int64_t seen = 0;
+std::vector<bool> SeenInTraining(const Snapshot& training, const PreparedLaunch& launch) {
+  absl::flat_hash_set<Hash256> used;
   for (const SnapshotProblem& problem : training.problems) {
-    const bool used = problem.split == Split::kTrain || problem.split == Split::kValidation;
-    seen += used && asked.contains(QuestionRecord{problem.tokens, ""}.ContentHash()) ? 1 : 0;
+    if (problem.split == Split::kTrain || problem.split == Split::kValidation)
+      used.insert(QuestionRecord{problem.tokens, ""}.ContentHash());
   }
+  std::vector<bool> seen;
+  for (const int32_t question : launch.question_of)
+    seen.push_back(used.contains(launch.questions[static_cast<size_t>(question)]));
+  return seen;
+}
+
+absl::Status CheckUnseen(const Snapshot& training, const PreparedLaunch& launch) {
+  const std::vector<bool> by_problem = SeenInTraining(training, launch);
+  const auto seen = std::count(by_problem.begin(), by_problem.end(), true);
   if (seen == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat(seen, " of the ", launch.questions.size(), " questions are training questions of ",
-                   training.name, ": what was learned from a question is not tested on it; ask others (",
-                   "--offset, --ids), or say --allow-seen"));
+      absl::StrCat(seen, " of the ", by_problem.size(), " questions are training questions of ",
+                   training.name, ": what was learned from a question is not tested on it; ask others ",
+                   "(--offset, --ids), leave them out (--skip-seen), or say --allow-seen"));
 }
 
 }  // namespace sprint

@@ -49,6 +49,10 @@ struct BonInputs {
 // an arm of the training that does not read.
 absl::StatusOr<std::vector<Choice>> ChooseFor(BonMethod method, const BonInputs& inputs);
 
+// By problem of the launch: whether it, by its prompt, is a training (or validation) question of the
+// snapshot.
+std::vector<bool> SeenInTraining(const Snapshot& training, const PreparedLaunch& launch);
+
 // FAILED_PRECONDITION when a training (or validation) question of the snapshot is among the launch's, by its
 // prompt: what was learned from a question is not tested on it. Says how many.
 absl::Status CheckUnseen(const Snapshot& training, const PreparedLaunch& launch);

@@ -81,6 +81,7 @@ absl::StatusOr<std::vector<Choice>> AskSelector(const SelectionRequest& request,
                                         "--out=" + arms};
   if (!request.policy.empty()) arguments.push_back("--policy=" + request.policy);
   if (request.allow_seen) arguments.emplace_back("--allow-seen");
+  if (request.skip_seen) arguments.emplace_back("--skip-seen");
   SPRINT_ASSIGN_OR_RETURN(const SiblingOutput output, RunSibling(program, arguments));
   if (output.exit_code == 0) return ReadChoices(arms);
   return absl::UnknownError(absl::StrCat("sprint-selector chose no arms: ", ReasonIn(output.err)));

@@ -17,6 +17,7 @@ struct SelectionRequest {
   std::string policy;    // empty: the program's default
   int32_t n = 8;
   bool allow_seen = false;
+  bool skip_seen = false;  // no choice for a question that its training saw
 };
 
 // UNKNOWN with the program's own reason when it fails; NOT_FOUND where there is no such program.

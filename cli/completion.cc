@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "cli/commands.h"
+#include "cli/siblings.h"
 
 namespace sprint {
 namespace {
@@ -28,8 +29,11 @@ void Collect(const CLI::App& app, const std::vector<std::string>& path, std::vec
   CompletionCommand command;
   command.path = path;
   command.description = app.get_description();
-  for (const CLI::Option* option : app.get_options()) command.options.push_back(Describe(*option));
-  const auto children = app.get_subcommands([](const CLI::App* child) { return !child->get_name().empty(); });
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_group().empty()) command.options.push_back(Describe(*option));
+  }
+  const auto children = app.get_subcommands(
+      [](const CLI::App* child) { return !child->get_name().empty() && !child->get_group().empty(); });
   for (const CLI::App* child : children)
     command.subcommands.emplace_back(child->get_name(), child->get_description());
   out.push_back(std::move(command));
@@ -140,8 +144,18 @@ std::string ZshOption(const CompletionOption& option) {
   return text;
 }
 
+// What sprint-selector says of its commands; nothing where it is not there, or of another release.
+std::vector<CompletionCommand> AskSelectorProgram() {
+  const absl::StatusOr<std::string> program = FindSibling("selector");
+  if (!program.ok()) return {};
+  const absl::StatusOr<SiblingOutput> output = RunSibling(*program, {"describe-commands"});
+  if (!output.ok() || output->exit_code != 0) return {};
+  return CommandsFromJson(output->out).value_or(std::vector<CompletionCommand>());
+}
+
 absl::StatusOr<int> WriteScript(const Terminal& terminal, const App& app, const std::string& shell) {
-  const std::vector<CompletionCommand> commands = DescribeCommands(app.root());
+  std::vector<CompletionCommand> commands = DescribeCommands(app.root());
+  AddSelectorCommands(AskSelectorProgram(), commands);
   terminal.out.Write(shell == "bash"  ? BashCompletion(commands)
                      : shell == "zsh" ? ZshCompletion(commands)
                                       : FishCompletion(commands));

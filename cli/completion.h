@@ -7,6 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cli/app.h"
+
 namespace sprint {
 
 // What a script needs of an option.
@@ -25,8 +29,21 @@ struct CompletionCommand {
   std::vector<std::pair<std::string, std::string>> subcommands;  // name, description
 };
 
-// Every command with a name, the root first.
+// Every command with a name, the root first. What help does not show is left out.
 std::vector<CompletionCommand> DescribeCommands(const CLI::App& root);
+
+// For a program whose commands another completes, as sprint does sprint-selector's: they as JSON, and back.
+// INVALID_ARGUMENT for what CommandsToJson did not write.
+std::string CommandsToJson(const std::vector<CompletionCommand>& commands);
+absl::StatusOr<std::vector<CompletionCommand>> CommandsFromJson(absl::string_view json);
+
+// Adds the hidden command that prints them: `describe-commands`.
+void AddDescribeCommands(App& app);
+
+// Puts the commands of sprint-selector where sprint has them: its own under "selector", "compare" and
+// "select" at the top, too, and "freeze" under "dataset".
+void AddSelectorCommands(const std::vector<CompletionCommand>& selector,
+                         std::vector<CompletionCommand>& commands);
 
 std::string BashCompletion(const std::vector<CompletionCommand>& commands);
 std::string ZshCompletion(const std::vector<CompletionCommand>& commands);

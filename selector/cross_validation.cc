@@ -64,7 +64,7 @@ Snapshot FoldOf(const Snapshot& snapshot, int32_t folds, int32_t fold, uint64_t 
 
 absl::StatusOr<CrossValidation> CrossValidate(const Snapshot& snapshot, const FeatureMatrix& features,
                                               int32_t folds, const TrainOptions& options, const TrainRun& run,
-                                              const std::function<void(int32_t)>& done) {
+                                              const FoldProgressFn& progress) {
   const size_t groups = ShuffledGroups(snapshot, options.seed).size();
   if (folds < 2 || static_cast<size_t>(folds) > groups) {
     return absl::InvalidArgumentError(absl::StrCat("cross-validation over ", folds,
@@ -80,7 +80,10 @@ absl::StatusOr<CrossValidation> CrossValidate(const Snapshot& snapshot, const Fe
     const Snapshot part = FoldOf(snapshot, folds, fold, options.seed);
     SPRINT_ASSIGN_OR_RETURN(const TrainedSelector trained,
                             TrainSelector(part, features, part.Of(Split::kTrain), part.Of(Split::kValidation),
-                                          options, run, nullptr));
+                                          options, run, [&](const TrainProgress& epoch) {
+                                            if (progress != nullptr) progress(fold, epoch);
+                                            return true;
+                                          }));
     const ChooseFn choose = [&](size_t problem, int32_t n) {
       return ChooseArms(trained.selector, features.Row(problem), n, PolicyOptions());
     };
@@ -94,7 +97,6 @@ absl::StatusOr<CrossValidation> CrossValidate(const Snapshot& snapshot, const Fe
         Append(comparison.results[i], all[i]);
       }
     }
-    if (done != nullptr) done(fold + 1);
   }
   for (const MethodResult& result : all) {
     for (const MethodResult& selector : all) {

@@ -33,11 +33,13 @@ struct CrossValidation {
 // snapshot's proportion; what was its test is dropped. REQUIRES: 0 <= fold < folds.
 Snapshot FoldOf(const Snapshot& snapshot, int32_t folds, int32_t fold, uint64_t seed);
 
-// Trains once a fold and compares every method on the fold, for N of 1, 2, 4 and 8. `done` is told how many
-// folds are finished. INVALID_ARGUMENT: fewer than 2 folds, or more than groups; errors of the trainings.
+using FoldProgressFn = std::function<void(int32_t fold, const TrainProgress& progress)>;
+// Trains once a fold and compares every method on the fold, for N of 1, 2, 4 and 8. `progress` (may be
+// null) is told each epoch and its fold, from 0. INVALID_ARGUMENT: fewer than 2 folds, or more than groups;
+// errors of the trainings.
 absl::StatusOr<CrossValidation> CrossValidate(const Snapshot& snapshot, const FeatureMatrix& features,
                                               int32_t folds, const TrainOptions& options, const TrainRun& run,
-                                              const std::function<void(int32_t)>& done);
+                                              const FoldProgressFn& progress);
 
 }  // namespace sprint
 

@@ -22,6 +22,7 @@ struct Options {
   PolicyFlags policy;
   std::string out;
   bool allow_seen = false;
+  bool skip_seen = false;
 };
 
 absl::Status ParseFields(const std::vector<std::string>& texts, DatasetFields& fields) {
@@ -61,13 +62,26 @@ absl::StatusOr<std::vector<SnapshotProblem>> Questions(const Options& options, c
   return problems;
 }
 
+// Those that the training did not see, nor a near-duplicate of.
+std::vector<SnapshotProblem> Unseen(const Lineage& lineage, std::vector<SnapshotProblem> problems) {
+  std::vector<std::string> texts;
+  for (const SnapshotProblem& problem : problems) texts.push_back(problem.text);
+  const std::vector<bool> seen = WasSeen(lineage, texts);
+  std::vector<SnapshotProblem> unseen;
+  for (size_t i = 0; i < problems.size(); ++i) {
+    if (!seen[i]) unseen.push_back(std::move(problems[i]));
+  }
+  return unseen;
+}
+
 absl::StatusOr<int> RunChoose(const Terminal& terminal, const Options& options) {
   if (options.dataset.empty() == options.snapshot.empty())
     return UsageError("give --dataset FILE, or --snapshot FILE for its test questions");
   SPRINT_ASSIGN_OR_RETURN(const PolicyOptions policy, PolicyOf(options.policy));
   SPRINT_ASSIGN_OR_RETURN(const OpenedSelector opened, OpenSelector(options.selector));
-  SPRINT_ASSIGN_OR_RETURN(const std::vector<SnapshotProblem> problems,
+  SPRINT_ASSIGN_OR_RETURN(std::vector<SnapshotProblem> problems,
                           Questions(options, opened, ModelOf(options.features, opened.lineage)));
+  if (options.skip_seen) problems = Unseen(opened.lineage, std::move(problems));
   SPRINT_RETURN_IF_ERROR(CheckUnseen(opened, problems, options.allow_seen));
   SPRINT_ASSIGN_OR_RETURN(
       const FeatureMatrix features,
@@ -109,7 +123,10 @@ void AddChoose(App& app) {
   command->add_option("--offset", options->offset, "Skip so many")->type_name("N");
   AddArmCount(command, options->n);
   command->add_option("--out", options->out, "The file; else standard output")->type_name("FILE");
-  command->add_flag("--allow-seen", options->allow_seen, "Also for questions that it saw in training");
+  CLI::Option* allow =
+      command->add_flag("--allow-seen", options->allow_seen, "Also for questions that it saw in training");
+  command->add_flag("--skip-seen", options->skip_seen, "Leave questions out that it saw in training")
+      ->excludes(allow);
   AddPolicyOptions(command, options->policy);
   AddFeatureOptions(command, options->features);
 }

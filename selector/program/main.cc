@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/completion.h"
 #include "selector/program/commands.h"
 
 int main(int argc, char** argv) {
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
     sprint::AddShowAndList(app);
     sprint::AddSelect(app);
     sprint::AddChoose(app);
+    sprint::AddDescribeCommands(app);
     return app.Run({argv + (argc > 0 ? 1 : 0), argv + argc});
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sprint selector: unexpected: %s\n", error.what());

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -83,7 +84,8 @@ class TrainingBar {
     state.done = progress.epoch;
     state.total = progress.epochs;
     const double each = absl::ToDoubleSeconds(now - start_) / (progress.epoch - first_ + 1);
-    state.eta_seconds = each * (progress.epochs - progress.epoch);
+    // Of the others, too, were none of them to stop early.
+    state.eta_seconds = each * (progress.epochs - progress.epoch + (all_ - before_ - 1) * progress.epochs);
     state.state = absl::StrFormat("loss %.4f, validation %.4f, best %.4f", progress.train_loss,
                                   progress.validation_loss, progress.best_loss);
     if (file_.empty()) {
@@ -100,7 +102,7 @@ class TrainingBar {
     const Json json = {
         {"doing", absl::StrCat(label_, ", epoch ", state.done, " of ", state.total, ", ", state.state)},
         {"share", (before_ + share) / all_},
-        {"eta_seconds", state.eta_seconds * (all_ - before_)}};
+        {"eta_seconds", state.eta_seconds}};
     // Progress that cannot be told is no reason to stop.
     (void)WriteFileAtomically(file_, json.dump());
   }
@@ -258,6 +260,22 @@ void ShowFolds(const Terminal& terminal, const CrossValidation& folds, int32_t c
   terminal.out.Write(table.Render(terminal.out.style, terminal.out.width));
 }
 
+absl::StatusOr<CrossValidation> ValidateFolds(const Terminal& terminal, const Options& options,
+                                              const Material& material) {
+  std::optional<TrainingBar> bar;
+  int32_t shown = -1;
+  return CrossValidate(material.snapshot, material.features, options.folds, options.train,
+                       {options.features.sources.threads, "", 0},
+                       [&](int32_t fold, const TrainProgress& progress) {
+                         if (fold != shown) {
+                           bar.emplace(terminal, absl::StrCat("fold ", fold + 1, " of ", options.folds),
+                                       options.progress_file, fold, options.folds);
+                           shown = fold;
+                         }
+                         bar->Show(progress);
+                       });
+}
+
 // Gives the training to a coordinator where one is to run it; whether it did.
 absl::StatusOr<bool> HandOn(const Terminal& terminal, const Options& options) {
   if (options.here) return false;
@@ -313,12 +331,7 @@ absl::StatusOr<int> Train(const Terminal& terminal, Options options) {
   }
   if (!options.json) ShowRows(terminal, rows);
   if (options.folds > 0) {
-    TrainingBar bar(terminal, "folds", "", 0, 1);
-    SPRINT_ASSIGN_OR_RETURN(const CrossValidation folds,
-                            CrossValidate(material.snapshot, material.features, options.folds, options.train,
-                                          {options.features.sources.threads, "", 0}, [&](int32_t done) {
-                                            bar.Show({done, options.folds, 0, 0, 0, 0});
-                                          }));
+    SPRINT_ASSIGN_OR_RETURN(const CrossValidation folds, ValidateFolds(terminal, options, material));
     json["folds"] = FoldsJson(folds);
     if (!options.json) ShowFolds(terminal, folds, options.folds);
   }

@@ -134,6 +134,14 @@ TEST_F(Bon, AsksNoQuestionThatWasTrainedOn) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("average"));
   EXPECT_THAT(result.out, HasSubstr("Nothing to compare with"));
+  Arguments skipping = bon;
+  skipping.insert(skipping.end(), {"--skip-seen", "--name", "others"});
+  EXPECT_EQ(SprintJson(skipping)["questions"], 2) << "the other two";
+  EXPECT_THAT(Sprint(skipping).err, HasSubstr("left out: 6 questions that training saw; 2 are asked"));
+  const ProgramResult none = Sprint(
+      OnDemo("bon", {"--limit", "6", "--train", "train", "--n", "2", "--methods", "average", "--skip-seen"}));
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.err, HasSubstr("all 6 questions were seen in training"));
 }
 
 }  // namespace

@@ -18,9 +18,12 @@ class Completion : public ::testing::Test {
 
   // What bash offers for a line whose last word is being written.
   std::string BashOffers(const std::vector<std::string>& words) {
+    return BashOffers(words, BashCompletion(Commands()));
+  }
+  std::string BashOffers(const std::vector<std::string>& words, const std::string& completion) {
     std::string line;
     for (const std::string& word : words) line += "'" + word + "' ";
-    const std::string script = BashCompletion(Commands()) + "COMP_WORDS=(" + line +
+    const std::string script = completion + "COMP_WORDS=(" + line +
                                ")\nCOMP_CWORD=" + std::to_string(words.size() - 1) +
                                "\n_sprint\nprintf '%s\\n' \"${COMPREPLY[@]}\"\n";
     EXPECT_OK(WriteFileAtomically(folder_.File("script"), script));
@@ -68,6 +71,37 @@ TEST_F(Completion, BashOffersValuesAndFiles) {
   EXPECT_OK(WriteFileAtomically(folder_.File("sweep.yaml"), ""));
   EXPECT_THAT(BashOffers({"sprint", "launch", "swe"}), HasSubstr("\nsweep.yaml\n"));
   EXPECT_THAT(BashOffers({"sprint", "launch", "--model", "swe"}), HasSubstr("\nsweep.yaml\n"));
+}
+
+// sprint-selector's own commands, as the built program describes them.
+TEST_F(Completion, OffersTheCommandsAndOptionsOfTheSelectorsProgram) {
+  if (!FileExists(testing::BinDir() + "/sprint-selector")) GTEST_SKIP() << "sprint-selector is not built";
+  EXPECT_OK(WriteFileAtomically(folder_.File("my.selector"), ""));
+  const testing::ProgramResult script = testing::RunSprint({"completion", "bash"}, folder_.path());
+  ASSERT_EQ(script.exit_code, 0) << script.err;
+  const auto offers = [&](const std::vector<std::string>& words) { return BashOffers(words, script.out); };
+  EXPECT_THAT(offers({"sprint", "selector", "t"}),
+              ::testing::AllOf(HasSubstr("\ntrain\n"), Not(HasSubstr("\neval\n"))));
+  EXPECT_THAT(offers({"sprint", "selector", ""}),
+              ::testing::AllOf(HasSubstr("\nfreeze\n"), HasSubstr("\nchoose\n"),
+                               Not(HasSubstr("describe-commands"))));
+  EXPECT_THAT(offers({"sprint", "selector", "train", "--f"}),
+              ::testing::AllOf(HasSubstr("\n--features\n"), HasSubstr("\n--folds\n")));
+  EXPECT_THAT(offers({"sprint", "selector", "train", "--p"}), Not(HasSubstr("--progress-file")));
+  EXPECT_THAT(offers({"sprint", "selector", "train", "--loss", ""}), HasSubstr("\ninfonce\n"));
+  EXPECT_THAT(offers({"sprint", "selector", "eval", "my"}), HasSubstr("\nmy.selector\n"));
+  EXPECT_THAT(offers({"sprint", "compare", "--con"}), HasSubstr("\n--control\n"));
+  EXPECT_THAT(offers({"sprint", "select", "--ru"}), HasSubstr("\n--run\n"));
+  EXPECT_THAT(offers({"sprint", "dataset", "fr"}), HasSubstr("\nfreeze\n"));
+  EXPECT_THAT(offers({"sprint", "dataset", "freeze", "--test-s"}), HasSubstr("\n--test-share\n"));
+}
+
+TEST_F(Completion, ReadsBackWhatAProgramDescribes) {
+  const std::string json = CommandsToJson(Commands());
+  ASSERT_OK_AND_ASSIGN(const std::vector<CompletionCommand> read, CommandsFromJson(json));
+  EXPECT_EQ(BashCompletion(read), BashCompletion(Commands()));
+  for (const char* bad : {"", "{}", "[1]", "[{\"path\": [\"a\"]}]"})
+    EXPECT_FALSE(CommandsFromJson(bad).ok()) << bad;
 }
 
 TEST_F(Completion, ZshReadsItsScript) {
