@@ -100,6 +100,7 @@ absl::Status ModelBench::Run() {
 namespace {
 
 absl::Status Run(const EngineBenchOptions& options) {
+  SPRINT_RETURN_IF_ERROR(RunGpuFigures(options));
   if (!options.demo.empty()) {
     EngineBenchOptions small = options;
     small.questions = std::min(options.questions, 16);
@@ -140,6 +141,11 @@ int main(int argc, char** argv) {
   app.add_option("--saving-tokens", options.saving_tokens, "new ones, of the same")
       ->check(CLI::Range(1, 100000));
   app.add_option("--shared-weights", options.shared_weights, "a folder where the weights are shared");
+  app.add_option("--gpu-device", options.gpu_device, "of gpu-1.5b and gpu-7b");
+  app.add_option("--gpu-batch", options.gpu_batch, "sequences at once, of the same")
+      ->check(CLI::Range(1, 4096));
+  app.add_flag("--gpu-tiny", options.gpu_tiny,
+               "a tiny shape in their place, to check their path: with --gpu-device cpu-aten on any machine");
   std::string child;
   app.add_option("--memory-child", child,
                  "for itself: run a sweep in this dtype and say how much memory it took");

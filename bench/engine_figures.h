@@ -35,6 +35,9 @@ struct EngineBenchOptions {
   int saving_questions = 8;  // of the savings' figures, which run twice
   int saving_tokens = 128;
   std::string shared_weights;  // folder; empty: own
+  std::string gpu_device = "cuda";
+  int gpu_batch = 256;    // sequences at once, of the GPU's figures
+  bool gpu_tiny = false;  // a small shape in place of the GPU's: a check of the path
 };
 
 // One model's figures.
@@ -44,6 +47,9 @@ class ModelBench {
       : options_(options), model_(std::move(model)), prefix_(std::move(prefix)) {}
 
   absl::Status Run();
+  // engine_gpu.cc: the sweep of a model in `folder` against transformers' loop on the same device, and the
+  // shares of the device's bandwidth and of its products' rate.
+  absl::Status Gpu(const std::string& folder);
 
  private:
   bool Wanted(const std::string& figure) const {
@@ -78,6 +84,9 @@ class ModelBench {
 // What the child process of the memory figure does: a sweep, then a line with its highest resident size.
 absl::Status RunMemoryChild(const EngineBenchOptions& options, const std::string& model,
                             const std::string& dtype);
+
+// The figures gpu-1.5b and gpu-7b; without the device one line on standard error each.
+absl::Status RunGpuFigures(const EngineBenchOptions& options);
 
 double Median(std::vector<double> values);
 

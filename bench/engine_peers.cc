@@ -90,6 +90,7 @@ absl::StatusOr<LoopResult> RunTransformers(const Peers& peers, const std::string
   Json task = {{"model", model},
                {"dtype", std::string(DtypeName(dtype))},
                {"threads", peers.threads},
+               {"device", peers.device},
                {"batch", batch},
                {"max_new_tokens", workload.max_new_tokens},
                {"stop_tokens", workload.stop_tokens},

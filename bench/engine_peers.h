@@ -17,6 +17,7 @@ struct Peers {
   std::string folder;
   std::string scripts;  // where sweep.py is
   int threads = 2;
+  std::string device = "cpu";  // of transformers
 };
 
 struct LlamaResult {

@@ -13,7 +13,7 @@ transformers() {
   local venv=$peers/transformers
   "$venv/bin/python" -c 'import transformers, torch, gguf' 2>/dev/null && return 0
   python3 -m venv "$venv" &&
-    { "$venv/bin/pip" install -q torch --index-url https://download.pytorch.org/whl/cpu ||
+    { { ! nvidia-smi >/dev/null 2>&1 && "$venv/bin/pip" install -q torch --index-url https://download.pytorch.org/whl/cpu; } ||
       "$venv/bin/pip" install -q torch; } &&
     "$venv/bin/pip" install -q transformers gguf numpy accelerate && return 0
   rm -rf "$venv"

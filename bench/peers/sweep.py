@@ -3,7 +3,7 @@ left-padded prompts, and a forward hook that zeroes pruned heads before o_proj.
 
     sweep.py TASK.json     prints {"generations": …, "generated": …, "seconds": …}
 
-TASK: model (folder or GGUF file), dtype, threads, batch, max_new_tokens, stop_tokens, prompts (token ids),
+TASK: model (folder or GGUF file), dtype, threads, device, batch, max_new_tokens, stop_tokens, prompts (token ids),
 arms (lists of [layer, head]). Loading and one warm-up step are not timed.
 """
 
@@ -35,8 +35,8 @@ def prune(model, arm):
 def generate(model, prompts, task, new_tokens):
     width = max(map(len, prompts))
     pad = task["stop_tokens"][0] if task["stop_tokens"] else 0
-    ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
     out = model.generate(
         ids, attention_mask=mask, max_new_tokens=new_tokens, do_sample=False, pad_token_id=pad,
         eos_token_id=task["stop_tokens"] or None, temperature=None, top_p=None, top_k=None)
@@ -51,7 +51,7 @@ def main():
     with open(sys.argv[1]) as file:
         task = json.load(file)
     torch.set_num_threads(task["threads"])
-    model = load(task["model"], {"f32": torch.float32, "bf16": torch.bfloat16}[task["dtype"]])
+    model = load(task["model"], {"f32": torch.float32, "bf16": torch.bfloat16}[task["dtype"]]).to(task["device"])
     generations = generated = 0
     with torch.inference_mode():
         generate(model, task["prompts"][:2], task, 2)
