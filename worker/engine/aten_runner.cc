@@ -15,6 +15,8 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <map>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -27,32 +29,42 @@
 #include "worker/engine/rope.h"
 #include "worker/engine/runner.h"
 #include "worker/engine/torch_internal/device_model.h"
-#include "worker/engine/torch_internal/device_sampler.h"
-#include "worker/engine/torch_internal/fused_attention.h"
 #include "worker/engine/torch_internal/packed_inputs.h"
 #include "worker/engine/torch_internal/packed_results.h"
+#include "worker/engine/torch_internal/step_plan.h"
 #include "worker/engine/torch_libraries.h"
+#ifdef SPRINT_CUDA_GRAPHS
+#include "worker/engine/torch_internal/step_graph.h"
+#endif
 
 namespace sprint {
 namespace {
 
 constexpr int64_t kTileRows = 64;
-// Tables of gates come in whole multiples of so many arms: few shapes.
-constexpr size_t kArmTables = 16;
+// Steps whose layouts are kept, and with CUDA graphs their recordings.
+constexpr size_t kKeptSteps = 64;
 
-int64_t RoundUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 // A layer's K/V: [blocks * kBlockTokens, kv_heads, head_dim] each.
 struct KvPool {
   at::Tensor k, v;
 };
 
-// Logit rows that the head computes at once, in the order of StepBatch::logit_rows.
-struct HeadChunk {
-  int64_t rows = 0;
-  int64_t padded = 0;
-  PackedInputs::Part index;
-  DeviceSampler sampler;
-  at::Tensor logits;  // f32 [padded, vocab], of the step
+// A step on the device: how it is laid out, and where its results are.
+struct DeviceStep {
+  DeviceStep(StepPlan laid_out, const at::Device& device) : plan(std::move(laid_out)), results(device) {}
+
+  StepPlan plan;
+  PackedResults results;
+  size_t chosen = 0, logprobs = 0, accepted = 0;  // parts of the results
+  std::vector<size_t> logits;                     // by chunk
+  std::vector<size_t> hidden;                     // by boundary
+  std::vector<std::pair<size_t, float*>> captures;
+  int64_t used = 0;  // the last Run that computed it
+#ifdef SPRINT_CUDA_GRAPHS
+  at::Tensor packed;  // what a replay of the graph fills
+  std::unique_ptr<StepGraph> graph;
+  int64_t generation = -1;  // of the inputs that it reads
+#endif
 };
 
 class AtenRunner : public Runner {
@@ -63,8 +75,7 @@ class AtenRunner : public Runner {
         name_(device),
         device_(device),
         model_(device_),
-        inputs_(device_),
-        results_(device_) {}
+        inputs_(device_) {}
 
   absl::Status Prepare(const LoadedWeights& weights);
   int64_t KvBlockBytes() const override {
@@ -74,7 +85,8 @@ class AtenRunner : public Runner {
     const int64_t rows = options_.max_rows + kTileRows;
     const int64_t rope = config_.context * config_.head_dim * int64_t{4};
     return rows * (6 * config_.hidden + 4 * config_.intermediate) * 4 +
-           attention_->WorkBytes(config_.context) + 3 * options_.max_logit_rows * config_.vocab * int64_t{4} +
+           FusedAttention(config_, layout_.attention_type).WorkBytes(config_.context) +
+           3 * options_.max_logit_rows * config_.vocab * int64_t{4} +
            DeviceSampler(config_.vocab).WorkBytes() + rope + KvBlockBytes();
   }
   absl::Status AllocateKv(int64_t blocks) override;
@@ -90,16 +102,15 @@ class AtenRunner : public Runner {
 
  private:
   at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight) const;
-  void PlanRows(const StepBatch& batch);
-  void PlanGates(const StepBatch& batch);
-  void PlanHead(const StepBatch& batch);
-  at::Tensor Compute(const StepBatch& batch);
-  at::Tensor Layer(int32_t index, const at::Tensor& residual);
+  // The kept step of the plan's shape, or a new one.
+  DeviceStep& Keep(StepPlan plan);
+  void Execute(DeviceStep& step, const StepBatch& batch);
+  at::Tensor Compute(DeviceStep& step, const StepBatch& batch, int64_t candidates);
+  at::Tensor Layer(int32_t index, const StepPlan& plan, const at::Tensor& residual);
   at::Tensor Rotate(const at::Tensor& heads) const;
-  void Head(const StepBatch& batch, const at::Tensor& normed);
-  void Keep(int32_t boundary, const at::Tensor& hidden, const StepBatch& batch);
-  void Deliver(StepOutput* output) const;
-  void Decide(StepOutput* output) const;
+  void Head(const StepBatch& batch, const at::Tensor& normed, int64_t candidates, DeviceStep& step);
+  static void AddHidden(int32_t boundary, const at::Tensor& hidden, const StepBatch& batch, DeviceStep& step);
+  void Deliver(const DeviceStep& step, const StepBatch& batch, StepOutput* output) const;
 
   const ModelConfig& config_;
   const RunnerOptions options_;
@@ -109,24 +120,18 @@ class AtenRunner : public Runner {
   std::vector<KvPool> kv_;  // by layer
   std::optional<std::pair<int32_t, at::Tensor>> zeroed_;
 
-  std::optional<FusedAttention> attention_;
-  int64_t scratch_slot_ = 0;  // where K/V of rows without a sequence goes
-  at::Tensor cos_, sin_;      // [positions, 1, head_dim / 2]
-  // Of the step.
+  StepLayout layout_;
+  at::Tensor cos_, sin_;  // [positions, 1, head_dim / 2]
   PackedInputs inputs_;
-  PackedResults results_;
-  int64_t rows_ = 0;
-  int64_t padded_ = 0;  // rows of its tensors
-  PackedInputs::Part tokens_part_, positions_part_, slots_part_, arms_part_, gates_part_, guesses_part_;
-  bool gated_ = false;  // whether any arm changes anything
-  std::vector<HeadChunk> chunks_;
+  std::map<std::vector<int64_t>, DeviceStep> kept_;  // by shape
+  int64_t runs_ = 0;
+#ifdef SPRINT_CUDA_GRAPHS
+  std::optional<StepGraphs> graphs_;
+#endif
+  // Of the step, on the device.
   at::Tensor slots_, step_cos_, step_sin_;
   at::Tensor gates_;  // f32 [padded, layers, heads]
-  // Where the results are, by part of results_.
-  size_t chosen_at_ = 0, logprobs_at_ = 0, accepted_at_ = 0;
-  std::vector<size_t> logits_at_;  // by chunk
-  std::vector<size_t> hidden_at_;  // by boundary
-  std::vector<std::pair<size_t, float*>> captures_at_;
+  std::vector<FusedAttention::Shared> attention_;
 };
 
 absl::Status AtenRunner::Prepare(const LoadedWeights& weights) {
@@ -139,7 +144,8 @@ absl::Status AtenRunner::Prepare(const LoadedWeights& weights) {
         absl::StrCat("libtorch failed to prepare the model on ", name_, ": ", e.what()));
   }
   // Where bf16 is emulated, attention in f32 is nearer to the truth, and no slower.
-  attention_.emplace(config_, device_.is_cuda() ? TorchType(model_.dtype) : at::kFloat);
+  const at::ScalarType attention = device_.is_cuda() ? TorchType(model_.dtype) : at::kFloat;
+  layout_ = {&config_, &model_, attention, kTileRows, options_.max_logit_rows, 0};
   return absl::OkStatus();
 }
 
@@ -152,7 +158,7 @@ absl::Status AtenRunner::AllocateKv(int64_t blocks) {
       const at::Tensor k = at::zeros({(blocks + 1) * kBlockTokens, config_.kv_heads, config_.head_dim}, type);
       kv_.push_back({k, at::zeros_like(k)});
     }
-    scratch_slot_ = blocks * kBlockTokens;
+    layout_.scratch_slot = blocks * kBlockTokens;
     const int64_t positions = std::min(config_.context, blocks * kBlockTokens);
     RopeTable rope(config_.rope, config_.head_dim);
     rope.Grow(positions);
@@ -185,8 +191,9 @@ absl::Status AtenRunner::ZeroOutputColumns(int32_t layer, int64_t first, int64_t
 std::string AtenRunner::Describe() const {
   const absl::StatusOr<TorchDevice> device = ResolveTorchDevice(name_);
   return absl::StrCat(name_, " ", device.ok() ? device->model : "", " aten, ", DescribeTorchLibraries(), ", ",
-                      DtypeName(model_.dtype), ", threads ", options_.threads, ", ", attention_->Describe(),
-                      ", rows ", model_.DescribeRules());
+                      DtypeName(model_.dtype), ", threads ", options_.threads, ", ",
+                      FusedAttention(config_, layout_.attention_type).Describe(), ", rows ",
+                      model_.DescribeRules());
 }
 
 // Over the last dimension of [rows, n] or [rows, heads, n]; f32 in and out.
@@ -205,7 +212,7 @@ at::Tensor AtenRunner::Rotate(const at::Tensor& heads) const {
   return at::cat({a * step_cos_ - b * step_sin_, b * step_cos_ + a * step_sin_}, 2);
 }
 
-at::Tensor AtenRunner::Layer(int32_t index, const at::Tensor& residual) {
+at::Tensor AtenRunner::Layer(int32_t index, const StepPlan& plan, const at::Tensor& residual) {
   const DeviceLayer& layer = model_.layers[static_cast<size_t>(index)];
   KvPool& kv = kv_[static_cast<size_t>(index)];
   const int64_t q_dim = static_cast<int64_t>(config_.heads) * config_.head_dim;
@@ -213,193 +220,163 @@ at::Tensor AtenRunner::Layer(int32_t index, const at::Tensor& residual) {
   const at::ScalarType type = TorchType(model_.dtype);
 
   at::Tensor qkv =
-      model_.Multiply(RmsNorm(residual, layer.attention_norm).to(type), layer.qkv, rows_).to(at::kFloat);
+      model_.Multiply(RmsNorm(residual, layer.attention_norm).to(type), layer.qkv, plan.rows).to(at::kFloat);
   if (layer.qkv_bias.defined()) qkv = qkv + layer.qkv_bias;
-  at::Tensor q = qkv.narrow(1, 0, q_dim).reshape({padded_, config_.heads, config_.head_dim});
-  at::Tensor k = qkv.narrow(1, q_dim, kv_dim).reshape({padded_, config_.kv_heads, config_.head_dim});
+  at::Tensor q = qkv.narrow(1, 0, q_dim).reshape({plan.padded, config_.heads, config_.head_dim});
+  at::Tensor k = qkv.narrow(1, q_dim, kv_dim).reshape({plan.padded, config_.kv_heads, config_.head_dim});
   const at::Tensor v =
-      qkv.narrow(1, q_dim + kv_dim, kv_dim).reshape({padded_, config_.kv_heads, config_.head_dim});
+      qkv.narrow(1, q_dim + kv_dim, kv_dim).reshape({plan.padded, config_.kv_heads, config_.head_dim});
   if (layer.q_norm.defined()) q = RmsNorm(q, layer.q_norm);
   if (layer.k_norm.defined()) k = RmsNorm(k, layer.k_norm);
   kv.k.index_copy_(0, slots_, Rotate(k).to(type));
   kv.v.index_copy_(0, slots_, v.to(type));
 
-  at::Tensor attended = attention_->Attend(Rotate(q), kv.k, kv.v);
-  if (gated_) {
-    attended.view({padded_, config_.heads, config_.head_dim}).mul_(gates_.select(1, index).unsqueeze(2));
+  at::Tensor attended = plan.attention.Attend(attention_, Rotate(q), kv.k, kv.v);
+  if (plan.gated) {
+    attended.view({plan.padded, config_.heads, config_.head_dim}).mul_(gates_.select(1, index).unsqueeze(2));
   }
   const at::Tensor& o = zeroed_ && zeroed_->first == index ? zeroed_->second : layer.o;
-  at::Tensor delta = model_.Multiply(attended.to(type), o, rows_).to(at::kFloat);
+  at::Tensor delta = model_.Multiply(attended.to(type), o, plan.rows).to(at::kFloat);
   if (layer.o_bias.defined()) delta = delta + layer.o_bias;
   const at::Tensor middle = residual + delta;
 
   const at::Tensor gate_up =
-      model_.Multiply(RmsNorm(middle, layer.mlp_norm).to(type), layer.gate_up, rows_).to(at::kFloat);
+      model_.Multiply(RmsNorm(middle, layer.mlp_norm).to(type), layer.gate_up, plan.rows).to(at::kFloat);
   const at::Tensor gate = gate_up.narrow(1, 0, config_.intermediate);
   const at::Tensor act = at::silu(gate) * gate_up.narrow(1, config_.intermediate, config_.intermediate);
-  return middle + model_.Multiply(act.to(type).contiguous(), layer.down, rows_).to(at::kFloat);
-}
-
-void AtenRunner::PlanRows(const StepBatch& batch) {
-  rows_ = batch.rows();
-  padded_ = RoundUp(model_.PaddedRows(rows_), kTileRows);
-  std::vector<int64_t> tokens(batch.tokens.begin(), batch.tokens.end());
-  std::vector<int64_t> positions;
-  std::vector<int64_t> slots;
-  for (const StepSequence& sequence : batch.sequences) {
-    for (int64_t p = sequence.first_position; p < sequence.first_position + sequence.rows; ++p) {
-      positions.push_back(p);
-      slots.push_back(sequence.blocks[p / kBlockTokens] * kBlockTokens + p % kBlockTokens);
-    }
-  }
-  tokens.resize(static_cast<size_t>(padded_), 0);
-  positions.resize(static_cast<size_t>(padded_), 0);
-  for (int64_t row = rows_; row < padded_; ++row) slots.push_back(scratch_slot_ + row % kBlockTokens);
-  tokens_part_ = inputs_.Add(tokens);
-  positions_part_ = inputs_.Add(positions);
-  slots_part_ = inputs_.Add(slots);
-}
-
-// A table of [layers, heads] factors for each arm, the first of them all ones, and each row's table.
-void AtenRunner::PlanGates(const StepBatch& batch) {
-  gated_ = false;
-  const auto table = static_cast<size_t>(config_.layers) * static_cast<size_t>(config_.heads);
-  std::vector<float> gates(table, 1.0F);
-  std::vector<int64_t> arms(static_cast<size_t>(padded_), 0);
-  for (const StepSequence& sequence : batch.sequences) {
-    if (sequence.arm == nullptr || sequence.arm->edits().empty()) continue;
-    gated_ = true;
-    const size_t at = gates.size();
-    gates.resize(at + table, 1.0F);
-    for (const HeadEdit& edit : sequence.arm->edits()) {
-      const int64_t place = int64_t{edit.layer} * config_.heads + edit.head;
-      gates[at + static_cast<size_t>(place)] = edit.op == HeadOp::kZero ? 0.0F : FactorOf(edit.op);
-    }
-    std::fill_n(arms.begin() + sequence.first_row, sequence.rows, static_cast<int64_t>(at / table));
-  }
-  if (!gated_) return;
-  const size_t tables = (gates.size() / table + kArmTables - 1) / kArmTables * kArmTables;
-  gates.resize(tables * table, 1.0F);
-  gates_part_ = inputs_.Add(gates);
-  arms_part_ = inputs_.Add(arms);
-}
-
-void AtenRunner::PlanHead(const StepBatch& batch) {
-  chunks_.clear();
-  std::vector<int64_t> guesses;
-  const auto total = static_cast<int64_t>(batch.logit_rows.size());
-  for (int64_t first = 0; first < total; first += options_.max_logit_rows) {
-    HeadChunk chunk{
-        std::min(options_.max_logit_rows, total - first), 0, {}, DeviceSampler(config_.vocab), {}};
-    chunk.padded = model_.PaddedRows(model_.head, chunk.rows);
-    std::vector<int64_t> index(batch.logit_rows.begin() + first,
-                               batch.logit_rows.begin() + first + chunk.rows);
-    index.resize(static_cast<size_t>(chunk.padded), index.front());
-    chunk.index = inputs_.Add(index);
-    chunk.sampler.Plan(batch.sampler, first, chunk.rows, inputs_);
-    for (int64_t i = 0; i < chunk.padded; ++i) {
-      const auto at = static_cast<size_t>(first + i);
-      guesses.push_back(i < chunk.rows && at < batch.guesses.size() ? batch.guesses[at] : -1);
-    }
-    chunks_.push_back(std::move(chunk));
-  }
-  guesses_part_ = inputs_.Add(guesses);
+  return middle + model_.Multiply(act.to(type).contiguous(), layer.down, plan.rows).to(at::kFloat);
 }
 
 // Adds what is wanted of the residual stream at a layer's boundary to the results.
-void AtenRunner::Keep(int32_t boundary, const at::Tensor& hidden, const StepBatch& batch) {
-  if (batch.want_hidden) hidden_at_.push_back(results_.Add(hidden.narrow(0, 0, rows_).to(at::kFloat)));
+void AtenRunner::AddHidden(int32_t boundary, const at::Tensor& hidden, const StepBatch& batch,
+                           DeviceStep& step) {
+  if (batch.want_hidden) {
+    step.hidden.push_back(step.results.Add(hidden.narrow(0, 0, batch.rows()).to(at::kFloat)));
+  }
   for (const HiddenCapture& capture : batch.captures) {
     if (capture.boundary != boundary) continue;
     const at::Tensor rows = hidden.narrow(0, capture.first_row, capture.rows).to(at::kFloat);
-    captures_at_.emplace_back(results_.Add(rows), capture.to);
+    step.captures.emplace_back(step.results.Add(rows), capture.to);
   }
 }
 
-void AtenRunner::Head(const StepBatch& batch, const at::Tensor& normed) {
+void AtenRunner::Head(const StepBatch& batch, const at::Tensor& normed, int64_t candidates,
+                      DeviceStep& step) {
   std::vector<at::Tensor> chosen;
   std::vector<at::Tensor> logprobs;
-  for (HeadChunk& chunk : chunks_) {
+  for (const StepPlan::Chunk& chunk : step.plan.chunks) {
     const at::Tensor x = normed.index_select(0, inputs_.Get(chunk.index));
-    chunk.logits = model_.Multiply(x, model_.head, chunk.rows).to(at::kFloat);
-    chosen.push_back(chunk.sampler.Choose(chunk.logits, inputs_));
+    const at::Tensor logits = model_.Multiply(x, model_.head, chunk.padded).to(at::kFloat);
+    chosen.push_back(chunk.sampler.Choose(logits, inputs_, candidates));
     const at::Tensor at_chosen = chosen.back().clamp_min(0).unsqueeze(1);
-    logprobs.push_back(at::log_softmax(chunk.logits, 1).gather(1, at_chosen).squeeze(1));
-    if (batch.want_logits) logits_at_.push_back(results_.Add(chunk.logits.narrow(0, 0, chunk.rows)));
+    logprobs.push_back(at::log_softmax(logits, 1).gather(1, at_chosen).squeeze(1));
+    if (batch.want_logits) step.logits.push_back(step.results.Add(logits.narrow(0, 0, chunk.rows)));
   }
   if (chosen.empty()) return;
   const at::Tensor all = at::cat(chosen, 0);
-  chosen_at_ = results_.Add(all);
-  logprobs_at_ = results_.Add(at::cat(logprobs, 0));
-  accepted_at_ = results_.Add(CountAccepted(all, inputs_.Get(guesses_part_)));
+  step.chosen = step.results.Add(all);
+  step.logprobs = step.results.Add(at::cat(logprobs, 0));
+  step.accepted = step.results.Add(CountAccepted(all, inputs_.Get(step.plan.guesses)));
 }
 
 // Everything that the device does, from the uploaded inputs to the packed results; undefined when nothing
 // is wanted back.
-at::Tensor AtenRunner::Compute(const StepBatch& batch) {
-  slots_ = inputs_.Get(slots_part_);
-  const at::Tensor positions = inputs_.Get(positions_part_);
+at::Tensor AtenRunner::Compute(DeviceStep& step, const StepBatch& batch, int64_t candidates) {
+  const StepPlan& plan = step.plan;
+  step.results.Clear();
+  step.logits.clear();
+  step.hidden.clear();
+  step.captures.clear();
+  slots_ = inputs_.Get(plan.slots);
+  const at::Tensor positions = inputs_.Get(plan.positions);
   step_cos_ = cos_.index_select(0, positions);
   step_sin_ = sin_.index_select(0, positions);
-  attention_->Begin(inputs_);
-  if (gated_) {
-    const at::Tensor tables = inputs_.Get(gates_part_).view({-1, config_.layers, config_.heads});
-    gates_ = tables.index_select(0, inputs_.Get(arms_part_));
+  attention_ = plan.attention.Share(inputs_);
+  if (plan.gated) {
+    const at::Tensor tables = inputs_.Get(plan.gates).view({-1, config_.layers, config_.heads});
+    gates_ = tables.index_select(0, inputs_.Get(plan.arms));
   }
-  at::Tensor residual = model_.embedding.index_select(0, inputs_.Get(tokens_part_)).to(at::kFloat);
+  at::Tensor residual = model_.embedding.index_select(0, inputs_.Get(plan.tokens)).to(at::kFloat);
   for (int32_t layer = 0; layer < config_.layers; ++layer) {
-    Keep(layer, residual, batch);
-    residual = Layer(layer, residual);
+    AddHidden(layer, residual, batch, step);
+    residual = Layer(layer, plan, residual);
   }
   const at::Tensor normed = RmsNorm(residual, model_.final_norm).to(TorchType(model_.dtype));
-  Keep(config_.layers, normed, batch);
-  Head(batch, normed);
-  return results_.empty() ? at::Tensor() : results_.Pack();
+  AddHidden(config_.layers, normed, batch, step);
+  Head(batch, normed, candidates, step);
+  return step.results.empty() ? at::Tensor() : step.results.Pack();
 }
 
-void AtenRunner::Deliver(StepOutput* output) const {
-  for (const auto& [part, to] : captures_at_) absl::c_copy(results_.Floats(part), to);
-  for (const size_t part : hidden_at_) {
-    const absl::Span<const float> values = results_.Floats(part);
+// What a step was planned with computes every step of its shape (step_plan.h).
+DeviceStep& AtenRunner::Keep(StepPlan plan) {
+  const std::vector<int64_t> shape = plan.shape;
+  auto it = kept_.find(shape);
+  if (it == kept_.end()) {
+    if (kept_.size() >= kKeptSteps) {
+      kept_.erase(std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
+        return a.second.used < b.second.used;
+      }));
+    }
+    it = kept_.emplace(shape, DeviceStep(std::move(plan), device_)).first;
+  }
+  return it->second;
+}
+
+void AtenRunner::Execute(DeviceStep& step, const StepBatch& batch) {
+  at::Tensor packed;
+#ifdef SPRINT_CUDA_GRAPHS
+  // The first step of a shape is computed as any other, the second one recorded, the others replayed.
+  const bool again = step.used > 0 && device_.is_cuda();
+  step.used = ++runs_;
+  if (again && step.generation != inputs_.generation()) {
+    step.graph = std::make_unique<StepGraph>();
+    step.packed = step.graph->Record([&] { return Compute(step, batch, DeviceSampler::kCandidates); });
+    step.generation = inputs_.generation();
+  }
+  if (again) {
+    step.graph->Replay();
+    packed = step.packed;
+  } else {
+    packed = Compute(step, batch, DeviceSampler::kCandidates);
+  }
+#else
+  step.used = ++runs_;
+  packed = Compute(step, batch, DeviceSampler::kCandidates);
+#endif
+  if (!packed.defined()) return;
+  step.results.Fetch(packed);
+  if (step.plan.chunks.empty()) return;
+  // Where a choice needs more of the vocabulary in order than is put so at first: once more, with all of it.
+  const absl::Span<const int32_t> chosen = step.results.Ints(step.chosen);
+  if (!absl::c_linear_search(chosen, static_cast<int32_t>(DeviceSampler::kUndecided))) return;
+  step.results.Fetch(Compute(step, batch, config_.vocab));
+}
+
+// `step` may have been planned with another batch of its shape.
+void AtenRunner::Deliver(const DeviceStep& step, const StepBatch& batch, StepOutput* output) const {
+  const PackedResults& results = step.results;
+  for (const auto& [part, to] : step.captures) absl::c_copy(results.Floats(part), to);
+  for (const size_t part : step.hidden) {
+    const absl::Span<const float> values = results.Floats(part);
     output->hidden.emplace_back(values.begin(), values.end());
   }
-  for (const size_t part : logits_at_) {
-    const absl::Span<const float> values = results_.Floats(part);
+  for (const size_t part : step.logits) {
+    const absl::Span<const float> values = results.Floats(part);
     output->logits.insert(output->logits.end(), values.begin(), values.end());
   }
   size_t at = 0;
-  bool undecided = false;
-  for (const HeadChunk& chunk : chunks_) {
-    const auto rows = static_cast<size_t>(chunk.rows);
+  size_t left = batch.logit_rows.size();
+  for (const StepPlan::Chunk& chunk : step.plan.chunks) {
+    const size_t rows = std::min(left, static_cast<size_t>(options_.max_logit_rows));
     const auto take = [&](auto values, auto& to) {
       const auto some = values.subspan(at, rows);
       to.insert(to.end(), some.begin(), some.end());
     };
-    take(results_.Ints(chosen_at_), output->next);
-    take(results_.Floats(logprobs_at_), output->logprobs);
-    take(results_.Ints(accepted_at_), output->accepted);
+    take(results.Ints(step.chosen), output->next);
+    take(results.Floats(step.logprobs), output->logprobs);
+    take(results.Ints(step.accepted), output->accepted);
     at += static_cast<size_t>(chunk.padded);
-  }
-  for (const int32_t token : output->next) undecided = undecided || token == DeviceSampler::kUndecided;
-  if (undecided) Decide(output);
-}
-
-// For rows whose choice needs more of the vocabulary in order than is put so at first: once more, with all
-// of it. What was accepted is left to the caller.
-void AtenRunner::Decide(StepOutput* output) const {
-  output->accepted.clear();
-  size_t first = 0;
-  for (const HeadChunk& chunk : chunks_) {
-    const at::Tensor chosen = chunk.sampler.Choose(chunk.logits, inputs_, config_.vocab);
-    const at::Tensor logprobs = at::log_softmax(chunk.logits, 1).gather(1, chosen.unsqueeze(1)).cpu();
-    const at::Tensor tokens = chosen.cpu();
-    for (int64_t i = 0; i < chunk.rows; ++i) {
-      const size_t row = first + static_cast<size_t>(i);
-      if (output->next[row] != DeviceSampler::kUndecided) continue;
-      output->next[row] = static_cast<int32_t>(tokens.data_ptr<int64_t>()[i]);
-      output->logprobs[row] = logprobs.data_ptr<float>()[i];
-    }
-    first += static_cast<size_t>(chunk.rows);
+    left -= rows;
   }
 }
 
@@ -409,19 +386,20 @@ absl::Status AtenRunner::Run(const StepBatch& batch, StepOutput* output) {
   SetTorchThreads(options_.threads);
   try {
     const c10::InferenceMode guard;
+#ifdef SPRINT_CUDA_GRAPHS
+    if (device_.is_cuda() && !graphs_) graphs_.emplace(device_);
+    std::optional<StepGraphs::Scope> scope;
+    if (graphs_) scope.emplace(*graphs_);
+#endif
     inputs_.Clear();
-    results_.Clear();
-    logits_at_.clear();
-    hidden_at_.clear();
-    captures_at_.clear();
-    PlanRows(batch);
-    PlanGates(batch);
-    attention_->Plan(batch, padded_, inputs_);
-    PlanHead(batch);
+    StepPlan plan = PlanStep(layout_, batch, inputs_);
     inputs_.Upload();
-    const at::Tensor packed = Compute(batch);
-    if (packed.defined()) results_.Fetch(packed);
-    Deliver(output);
+    const bool plain = batch.captures.empty() && !batch.want_logits && !batch.want_hidden && !zeroed_;
+    std::optional<DeviceStep> once;
+    if (!plain) once.emplace(std::move(plan), device_);
+    DeviceStep& step = plain ? Keep(std::move(plan)) : *once;
+    Execute(step, batch);
+    Deliver(step, batch, output);
   } catch (const std::exception& e) {
     return absl::InternalError(
         absl::StrCat("libtorch failed on ", name_, " in a step of ", batch.rows(), " tokens: ", e.what()));

@@ -60,7 +60,7 @@ std::vector<int64_t> Choose(const Rows& rows, int64_t candidates, int64_t paddin
   PackedInputs inputs(kCpu);
   const at::Tensor logits = rows.Logits(padding);
   DeviceSampler sampler(logits.size(1));
-  sampler.Plan(&rows, 0, static_cast<int64_t>(rows.size()), inputs);
+  sampler.Plan(&rows, 0, static_cast<int64_t>(rows.size()), logits.size(0), inputs);
   inputs.Upload();
   const at::Tensor chosen = sampler.Choose(logits, inputs, candidates);
   EXPECT_EQ(chosen.size(0), logits.size(0));

@@ -79,8 +79,8 @@ class FusedAttentionTest : public ::testing::Test {
     FusedAttention attention(config_, at::kFloat);
     attention.Plan(batch, padded, inputs);
     inputs.Upload();
-    attention.Begin(inputs);
-    return attention.Attend(at::cat(queries, 0), k_, v_).narrow(0, 0, rows).contiguous();
+    const auto shared = attention.Share(inputs);
+    return attention.Attend(shared, at::cat(queries, 0), k_, v_).narrow(0, 0, rows).contiguous();
   }
   // In double precision and the plainest loops.
   std::vector<double> Reference(size_t sequence, int64_t position, int32_t head) const {

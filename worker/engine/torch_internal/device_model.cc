@@ -82,10 +82,15 @@ at::Tensor DeviceModel::Multiply(const at::Tensor& x, const at::Tensor& w, int64
   return y;
 }
 
+std::vector<int64_t> DeviceModel::Shape(int64_t rows) const {
+  std::vector<int64_t> padded;
+  for (const auto& [shape, rule] : rules_) padded.push_back(rule.PaddedRows(rows));
+  return padded;
+}
+
 int64_t DeviceModel::PaddedRows(int64_t rows) const {
-  int64_t most = 0;
-  for (const auto& [shape, rule] : rules_) most = std::max(most, rule.PaddedRows(rows));
-  return most;
+  const std::vector<int64_t> padded = Shape(rows);
+  return *std::max_element(padded.begin(), padded.end());
 }
 
 std::string DeviceModel::DescribeRules() const {

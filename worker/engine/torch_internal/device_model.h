@@ -36,6 +36,8 @@ class DeviceModel {
   // PaddedRows(w, rows) rows at least; `w` is one of the matrices, or has the shape of one.
   at::Tensor Multiply(const at::Tensor& x, const at::Tensor& w, int64_t rows);
   int64_t PaddedRows(const at::Tensor& w, int64_t rows) const { return Rule(w).PaddedRows(rows); }
+  // For each shape of matrices: what the shapes of products with `rows` rows follow from.
+  std::vector<int64_t> Shape(int64_t rows) const;
   // The most over all matrices.
   int64_t PaddedRows(int64_t rows) const;
 

@@ -61,7 +61,7 @@ void DeviceSampler::AddRow(const RowRules& rules, int64_t row, Tile& tile) const
 }
 
 void DeviceSampler::Finish(Tile& tile, PackedInputs& inputs) {
-  while (static_cast<int64_t>(tile.rows.size()) < kTile) AddRow(tile.rules.front(), planned_, tile);
+  while (static_cast<int64_t>(tile.rows.size()) < kTile) AddRow(tile.rules.front(), padded_, tile);
   tile.rows_part = inputs.Add(tile.rows);
   tile.divisors_part = inputs.Add(tile.divisors);
   tile.numbers_part = inputs.Add(tile.numbers);
@@ -85,12 +85,18 @@ void DeviceSampler::Finish(Tile& tile, PackedInputs& inputs) {
     }
     tile.history_part = inputs.Add(history);
   }
+  tile.rows.clear();
+  tile.top_k.clear();
+  tile.numbers.clear();
+  tile.divisors.clear();
+  tile.rules.clear();  // what they show may go
   tiles_.push_back(std::move(tile));
   tile = Tile{};
 }
 
-void DeviceSampler::Plan(const RowSampler* sampler, int64_t first, int64_t rows, PackedInputs& inputs) {
-  planned_ = rows;
+void DeviceSampler::Plan(const RowSampler* sampler, int64_t first, int64_t rows, int64_t padded,
+                         PackedInputs& inputs) {
+  padded_ = padded;
   tiles_.clear();
   if (sampler == nullptr) return;
   Tile open[3];
@@ -116,15 +122,14 @@ at::Tensor DeviceSampler::Choose(const at::Tensor& logits, const PackedInputs& i
   // One place more, for the rows that only fill a tile.
   at::Tensor chosen = at::cat({highest, highest.narrow(0, 0, 1)}, 0);
   for (const Tile& tile : tiles_) {
-    // Those rows' place is behind the planned ones, which may be one of the logits' padding rows.
     chosen.index_copy_(0, inputs.Get(tile.rows_part), ChooseTile(logits, tile, inputs, candidates));
   }
-  return chosen.narrow(0, 0, logits.size(0));
+  return chosen.narrow(0, 0, padded_);
 }
 
 at::Tensor DeviceSampler::ChooseTile(const at::Tensor& logits, const Tile& tile, const PackedInputs& inputs,
                                      int64_t candidates) const {
-  const at::Tensor rows = inputs.Get(tile.rows_part).clamp_max(planned_ - 1);
+  const at::Tensor rows = inputs.Get(tile.rows_part).clamp_max(padded_ - 1);
   at::Tensor scores = logits.index_select(0, rows);
   const at::Tensor divisors = inputs.Get(tile.divisors_part).view({kTile, 2});
   if (tile.penalised) {
@@ -171,7 +176,7 @@ at::Tensor DeviceSampler::InOrder(const at::Tensor& scores, const Tile& tile, co
 }
 
 std::vector<int64_t> DeviceSampler::Shape() const {
-  std::vector<int64_t> shape = {planned_};
+  std::vector<int64_t> shape = {padded_};
   for (const Tile& tile : tiles_) {
     shape.push_back(static_cast<int64_t>(tile.kind));
     shape.push_back(tile.all_weighed ? 1 : 0);

@@ -29,14 +29,14 @@ class DeviceSampler {
   explicit DeviceSampler(int64_t vocab) : vocab_(vocab) {}
 
   // Lays out the rules of the logit rows [first, first + rows) and adds them to `inputs`. `sampler` null: the
-  // highest logit everywhere.
-  void Plan(const RowSampler* sampler, int64_t first, int64_t rows, PackedInputs& inputs);
-  // `logits`: f32 [n, vocab], n >= the planned rows, finite. Returns int64 [n]: tokens, or kUndecided where
-  // more than `candidates` would have to be put in order.
+  // highest logit everywhere. The step's logits have `padded` rows, of which the last ones may be anyone's.
+  void Plan(const RowSampler* sampler, int64_t first, int64_t rows, int64_t padded, PackedInputs& inputs);
+  // `logits`: f32 [padded, vocab], finite. Returns int64 [padded]: tokens, or kUndecided where more than
+  // `candidates` would have to be put in order.
   at::Tensor Choose(const at::Tensor& logits, const PackedInputs& inputs,
                     int64_t candidates = kCandidates) const;
 
-  // What the shapes of Choose follow from, beside the number of rows.
+  // What the shapes of Choose follow from.
   std::vector<int64_t> Shape() const;
   // Bytes that Choose takes at most.
   int64_t WorkBytes() const { return kTileRows * vocab_ * 64; }
@@ -47,7 +47,7 @@ class DeviceSampler {
     Kind kind = Kind::kPenalised;
     bool penalised = false;       // any row's logits are
     bool all_weighed = false;     // in order: any row needs the weight of the whole vocabulary
-    std::vector<int64_t> rows;    // [kTileRows] of the logits; planned rows: none
+    std::vector<int64_t> rows;    // [kTileRows] of the logits; padded: none
     std::vector<int64_t> top_k;   // [kTileRows]; vocab: all
     std::vector<double> numbers;  // [kTileRows, 3]: top_p (infinite: all), min_p, u
     std::vector<float> divisors;  // [kTileRows, 2]: penalty, temperature
@@ -65,7 +65,7 @@ class DeviceSampler {
                      int64_t candidates) const;
 
   const int64_t vocab_;
-  int64_t planned_ = 0;
+  int64_t padded_ = 0;
   std::vector<Tile> tiles_;
 };
 

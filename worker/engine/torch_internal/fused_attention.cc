@@ -96,32 +96,40 @@ void FusedAttention::Plan(const StepBatch& batch, int64_t padded, PackedInputs& 
     call.rows_part = inputs.Add(call.rows);
     call.blocks_part = inputs.Add(call.blocks);
     call.first_part = inputs.Add(call.first);
+    call.rows.clear();
+    call.blocks.clear();
+    call.first.clear();
   }
 }
 
-void FusedAttention::Begin(const PackedInputs& inputs) {
+std::vector<FusedAttention::Shared> FusedAttention::Share(const PackedInputs& inputs) const {
   const int64_t group = config_.heads / config_.kv_heads;
-  for (Call& call : calls_) {
-    call.to = inputs.Get(call.rows_part);
-    call.from = call.to.clamp_max(padded_ - 1);
-    call.blocks_at = inputs.Get(call.blocks_part);
-    const auto type = call.to.options();
+  std::vector<Shared> out;
+  for (const Call& call : calls_) {
+    Shared& shared = out.emplace_back();
+    shared.keys = call.keys;
+    shared.to = inputs.Get(call.rows_part);
+    shared.from = shared.to.clamp_max(padded_ - 1);
+    shared.blocks = inputs.Get(call.blocks_part);
+    const auto type = shared.to.options();
     const at::Tensor key = at::arange(call.keys, type).view({1, 1, 1, call.keys});
     const at::Tensor row = inputs.Get(call.first_part).view({kCallTiles, 1, 1, 1}) +
                            at::arange(kTileRows, type).view({1, kTileRows, 1, 1});
     at::Tensor seen = key.le(row);
     if (config_.sliding_window > 0) seen = seen.logical_and(key.gt(row - config_.sliding_window));
-    call.seen = seen.expand({kCallTiles, kTileRows, group, call.keys})
-                    .reshape({kCallTiles, 1, kTileRows * group, call.keys});
+    shared.seen = seen.expand({kCallTiles, kTileRows, group, call.keys})
+                      .reshape({kCallTiles, 1, kTileRows * group, call.keys});
   }
+  return out;
 }
 
-at::Tensor FusedAttention::Attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const {
+at::Tensor FusedAttention::Attend(const std::vector<Shared>& shared, const at::Tensor& q, const at::Tensor& k,
+                                  const at::Tensor& v) const {
   const int64_t kv_heads = config_.kv_heads;
   const int64_t group = config_.heads / kv_heads;
   const int64_t dim = config_.head_dim;
   at::Tensor out = at::zeros({padded_ + 1, int64_t{config_.heads} * dim}, q.options());
-  for (const Call& call : calls_) {
+  for (const Shared& call : shared) {
     const at::Tensor query = q.index_select(0, call.from)
                                  .to(type_)
                                  .view({kCallTiles, kTileRows, kv_heads, group, dim})
@@ -129,7 +137,7 @@ at::Tensor FusedAttention::Attend(const at::Tensor& q, const at::Tensor& k, cons
                                  .reshape({kCallTiles, kv_heads, kTileRows * group, dim});
     const auto gather = [&](const at::Tensor& slots) {  // whole blocks
       return slots.view({-1, kBlockTokens * kv_heads * dim})
-          .index_select(0, call.blocks_at)
+          .index_select(0, call.blocks)
           .to(type_)
           .view({kCallTiles, call.keys, kv_heads, dim})
           .transpose(1, 2);

@@ -37,11 +37,17 @@ class FusedAttention {
   // Lays out the batch's rows and adds what the device needs to `inputs`. The step's tensors have
   // `padded` rows, of which the last ones are no sequence's.
   void Plan(const StepBatch& batch, int64_t padded, PackedInputs& inputs);
-  // What the layers share, from the uploaded inputs: once a step, before Attend.
-  void Begin(const PackedInputs& inputs);
+  // What the layers share, on the device: one for each call.
+  struct Shared {
+    int64_t keys = 0;
+    at::Tensor from, to, blocks, seen;
+  };
+  // From the uploaded inputs, once a step.
+  std::vector<Shared> Share(const PackedInputs& inputs) const;
   // q: f32 [padded, heads, head_dim]; k and v: the layer's slots, [blocks * kBlockTokens, kv_heads,
   // head_dim]. Returns f32 [padded, heads * head_dim]; rows of no sequence are 0.
-  at::Tensor Attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const;
+  at::Tensor Attend(const std::vector<Shared>& shared, const at::Tensor& q, const at::Tensor& k,
+                    const at::Tensor& v) const;
 
   // The keys of each call, in order: what the shapes of Attend follow from.
   std::vector<int64_t> Shape() const;
@@ -56,7 +62,6 @@ class FusedAttention {
     std::vector<int32_t> blocks;  // [kCallTiles, keys / kBlockTokens]
     std::vector<int64_t> first;   // [kCallTiles]: the tile's first row, counted from its first key
     PackedInputs::Part rows_part, blocks_part, first_part;
-    at::Tensor to, from, blocks_at, seen;  // on the device
   };
   struct Tile;
   Call& CallFor(int64_t keys, std::vector<Call>& open) const;

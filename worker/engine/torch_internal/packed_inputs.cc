@@ -26,6 +26,7 @@ PackedInputs::Part PackedInputs::AddBytes(const void* data, size_t count, at::Sc
   Reserve(end);
   if (bytes > 0) std::memcpy(static_cast<char*>(host_.data_ptr()) + used_, data, static_cast<size_t>(bytes));
   used_ = end;
+  layout_.push_back(bytes);
   return part;
 }
 

@@ -26,7 +26,10 @@ class PackedInputs {
 
   explicit PackedInputs(const at::Device& device) : device_(device) {}
 
-  void Clear() { used_ = 0; }
+  void Clear() {
+    used_ = 0;
+    layout_.clear();
+  }
   Part Add(absl::Span<const int64_t> values) { return AddBytes(values.data(), values.size(), at::kLong); }
   Part Add(absl::Span<const int32_t> values) { return AddBytes(values.data(), values.size(), at::kInt); }
   Part Add(absl::Span<const float> values) { return AddBytes(values.data(), values.size(), at::kFloat); }
@@ -38,6 +41,8 @@ class PackedInputs {
   at::Tensor Get(const Part& part) const;
 
   int64_t bytes() const { return used_; }
+  // How many bytes each part has, in order: parts of two steps with one layout lie in the same places.
+  const std::vector<int64_t>& layout() const { return layout_; }
   int64_t uploads() const { return uploads_; }
   // Counts the device's blocks: views of an older one show nothing new.
   int64_t generation() const { return generation_; }
@@ -50,6 +55,7 @@ class PackedInputs {
   at::Tensor host_;         // bytes
   at::Tensor device_copy_;  // as many
   int64_t used_ = 0;
+  std::vector<int64_t> layout_;
   int64_t uploads_ = 0;
   int64_t generation_ = 0;
 };
