@@ -262,8 +262,11 @@ absl::StatusOr<Comparison> CompareChoices(const Snapshot& snapshot,
   comparison.incomplete = tested - complete;
   const BaselineUse use = options.random_with_baseline ? BaselineUse::kCandidate : BaselineUse::kExcluded;
   const BlindKnowledge knowledge = LearnBlindly(snapshot, use);
+  int64_t done = 0;
+  const auto total = static_cast<int64_t>(options.aggregations.size() * options.n.size());
   for (const Aggregation aggregation : options.aggregations) {
     for (const int32_t n : options.n) {
+      if (options.progress != nullptr) options.progress(done++, total);
       if (n < 1 || static_cast<size_t>(n) >= snapshot.arms.size()) continue;
       AddBlindMethods(snapshot, bench, knowledge, options.random_with_baseline ? 0 : 1, n, aggregation,
                       comparison.results);

@@ -87,6 +87,7 @@ struct ComparisonOptions {
   uint64_t seed = 1;
   bool random_with_baseline = false;   // (c), (d), (e) and (h) may take the baseline as an arm
   std::vector<size_t> questions = {};  // some of ComparedQuestions; empty: all
+  std::function<void(int64_t done, int64_t total)> progress = nullptr;  // of N x aggregation
 };
 
 // A selector's choices for the compared questions, made once: [seed][question].

@@ -72,7 +72,7 @@ absl::StatusOr<CrossValidation> CrossValidate(const Snapshot& snapshot, const Fe
                                                    ", the groups of near-duplicates"));
   }
   ComparisonOptions comparing;
-  comparing.n = {1, 2, 4, 8};
+  comparing.n = {1, 2, 4, 8, 16};
   comparing.aggregations = {Aggregation::kCoverage};
   CrossValidation validation;
   std::vector<MethodResult> all;

@@ -34,7 +34,7 @@ struct CrossValidation {
 Snapshot FoldOf(const Snapshot& snapshot, int32_t folds, int32_t fold, uint64_t seed);
 
 using FoldProgressFn = std::function<void(int32_t fold, const TrainProgress& progress)>;
-// Trains once a fold and compares every method on the fold, for N of 1, 2, 4 and 8. `progress` (may be
+// Trains once a fold and compares every method on the fold, for N of 1, 2, 4, 8 and 16. `progress` (may be
 // null) is told each epoch and its fold, from 0. INVALID_ARGUMENT: fewer than 2 folds, or more than groups;
 // errors of the trainings.
 absl::StatusOr<CrossValidation> CrossValidate(const Snapshot& snapshot, const FeatureMatrix& features,

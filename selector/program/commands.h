@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "cli/app.h"
+#include "cli/render/progress.h"
 #include "selector/feature_recipe.h"
 #include "selector/lineage.h"
 #include "selector/policies.h"
@@ -46,6 +48,21 @@ struct FeatureOptions {
   std::string cache;
 };
 void AddFeatureOptions(CLI::App* command, FeatureOptions& options);
+// How many of `total` steps are done, on the terminal, once it has taken two seconds; gone at the end of the
+// scope. `terminal` outlives it.
+class StepsBar {
+ public:
+  explicit StepsBar(const Terminal& terminal);
+  ~StepsBar() { printer_.Clear(); }
+  StepsBar(const StepsBar&) = delete;
+  StepsBar& operator=(const StepsBar&) = delete;
+  void Show(const std::string& label, int64_t done, int64_t total);
+
+ private:
+  ProgressPrinter printer_;
+  const absl::Time start_;
+};
+
 // The features of `problems`, with progress on a terminal. The model is that of the snapshot unless another
 // was named.
 absl::StatusOr<FeatureMatrix> FeaturesWithProgress(const Terminal& terminal, const std::string& recipe,

@@ -142,20 +142,27 @@ absl::StatusOr<std::vector<SelectorChoices>> ChooseOn(const Terminal& terminal, 
   return choices;
 }
 
-ComparisonOptions ComparingOf(const Options& options, const std::vector<size_t>& questions) {
+absl::StatusOr<Comparison> CompareWithProgress(const Terminal& terminal, const Options& options,
+                                               const Snapshot& snapshot,
+                                               absl::Span<const SelectorChoices> choices,
+                                               const std::vector<size_t>& questions) {
+  StepsBar bar(terminal);
   ComparisonOptions comparing;
   comparing.n = options.n;
   comparing.draws = options.draws;
   comparing.random_with_baseline = options.with_baseline;
   comparing.questions = questions;
-  return comparing;
+  comparing.progress = [&](int64_t done, int64_t total) {
+    bar.Show(absl::StrCat("comparing on ", snapshot.name), done, total);
+  };
+  return CompareChoices(snapshot, choices, comparing);
 }
 
 absl::StatusOr<Comparison> CompareSide(const Terminal& terminal, const Options& options, const Side& side,
                                        const std::vector<size_t>& questions) {
   SPRINT_ASSIGN_OR_RETURN(const std::vector<SelectorChoices> choices,
                           ChooseOn(terminal, options, side, questions));
-  return CompareChoices(side.snapshot, choices, ComparingOf(options, questions));
+  return CompareWithProgress(terminal, options, side.snapshot, choices, questions);
 }
 
 constexpr Aggregation kAggregations[] = {Aggregation::kCoverage, Aggregation::kMajority,
@@ -262,7 +269,7 @@ absl::StatusOr<int> RunCompare(const Terminal& terminal, const Options& options)
   SPRINT_ASSIGN_OR_RETURN(const std::vector<SelectorChoices> choices,
                           ChooseOn(terminal, options, own, questions));
   SPRINT_ASSIGN_OR_RETURN(report.comparison,
-                          CompareChoices(own.snapshot, choices, ComparingOf(options, questions)));
+                          CompareWithProgress(terminal, options, own.snapshot, choices, questions));
   SPRINT_RETURN_IF_ERROR(AddSamples(options, own.snapshot, choices, questions, report));
   for (size_t side = 1; side < sides.size(); ++side)
     SPRINT_RETURN_IF_ERROR(AddControl(terminal, options, own, sides[side], report));

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string selector;
   std::string snapshot;
-  std::vector<int32_t> n = {1, 2, 4, 8};
+  std::vector<int32_t> n = {1, 2, 4, 8, 16};
   FeatureOptions features;
   PolicyFlags policy;
   bool allow_seen = false;
@@ -68,6 +68,7 @@ absl::StatusOr<int> Eval(const Terminal& terminal, const Options& options) {
                       Plural(questions, "test question", "test questions"),
                       Plural(error.cells, "answer", "answers"), error.brier, error.expected);
   for (const int32_t n : options.n) {
+    if (static_cast<size_t>(n) > snapshot.arms.size()) continue;
     const int64_t covered = Covered(snapshot, test, n, choose);
     const Interval interval = WilsonInterval(covered, questions);
     const double share = static_cast<double>(covered) / static_cast<double>(questions);

@@ -81,6 +81,23 @@ void AddFeatureOptions(CLI::App* command, FeatureOptions& options) {
   add("--threads", sources.threads, "CPU threads; 0: all")->type_name("N")->check(CLI::NonNegativeNumber);
 }
 
+StepsBar::StepsBar(const Terminal& terminal)
+    : printer_({terminal.err.tty, terminal.err.width, terminal.err.style},
+               [&terminal](absl::string_view text) { terminal.err.Write(text); }),
+      start_(absl::Now()) {}
+
+void StepsBar::Show(const std::string& label, int64_t done, int64_t total) {
+  const absl::Time now = absl::Now();
+  const double spent = absl::ToDoubleSeconds(now - start_);
+  if (spent < 2) return;
+  ProgressState state;
+  state.label = label;
+  state.done = done;
+  state.total = total;
+  if (done > 0) state.eta_seconds = spent / static_cast<double>(done) * static_cast<double>(total - done);
+  printer_.Update(state, now);
+}
+
 absl::StatusOr<FeatureMatrix> FeaturesWithProgress(const Terminal& terminal, const std::string& recipe,
                                                    absl::Span<const SnapshotProblem> problems,
                                                    const std::string& model_path,
@@ -90,23 +107,11 @@ absl::StatusOr<FeatureMatrix> FeaturesWithProgress(const Terminal& terminal, con
   sources.cache = options.cache;
   sources.weights_hash = weights_hash;
   if (sources.model.empty()) sources.model = model_path;
-  ProgressPrinter printer({terminal.err.tty, terminal.err.width, terminal.err.style},
-                          [&](absl::string_view text) { terminal.err.Write(text); });
-  const absl::Time start = absl::Now();
-  absl::StatusOr<FeatureMatrix> features =
-      MakeFeatures(recipe, problems, sources, [&](const std::string& what, int64_t done, int64_t total) {
-        const absl::Time now = absl::Now();
-        const double spent = absl::ToDoubleSeconds(now - start);
-        if (spent < 2) return;
-        ProgressState state;
-        state.label = absl::StrCat("features ", what);
-        state.done = done;
-        state.total = total;
-        state.eta_seconds = spent / static_cast<double>(done) * static_cast<double>(total - done);
-        printer.Update(state, now);
-      });
-  printer.Clear();
-  return features;
+  StepsBar bar(terminal);
+  return MakeFeatures(recipe, problems, sources,
+                      [&bar](const std::string& what, int64_t done, int64_t total) {
+                        bar.Show(absl::StrCat("features ", what), done, total);
+                      });
 }
 
 void AddPolicyOptions(CLI::App* command, PolicyFlags& flags) {
