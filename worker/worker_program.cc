@@ -34,8 +34,9 @@ void AddFlags(CLI::App& app, WorkerFlags& flags) {
   app.add_option("--device", flags.device, "auto, cpu, cuda, cuda:1")->capture_default_str();
   app.add_option("--threads", flags.threads, "CPU threads; 0: all this process may use")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--max-sequences", flags.max_sequences, "answers generated at once")
-      ->check(CLI::PositiveNumber)
+  app.add_option("--max-sequences", flags.max_sequences,
+                 "answers generated at once; 0: as many as pay on this machine, which is measured")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--memory", flags.memory_bytes, "for weights and K/V, as 6GiB; default: from the machine")
       ->transform(CLI::AsSizeValue(false));

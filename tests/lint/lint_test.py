@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The lint rules find what they are for: each is shown one tree that breaks it and one that does not."""
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 import unittest
@@ -11,6 +13,7 @@ import lint  # noqa: E402
 
 def tree(files):
     root = tempfile.mkdtemp(prefix="sprint-lint-")
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     for path, text in files.items():
         os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
         with open(os.path.join(root, path), "w", encoding="utf-8") as f:

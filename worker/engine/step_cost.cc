@@ -19,6 +19,18 @@ double StepCost::Seconds(int64_t rows) const {
   return from + std::max(0.0, share) * (to - from);
 }
 
+int64_t StepCost::WidthThatPays() const {
+  constexpr double kMargin = 1.05;
+  const auto row = [](const std::pair<int64_t, double>& point) {
+    return point.second / static_cast<double>(point.first);
+  };
+  double least = row(points_.front());
+  for (const auto& point : points_) least = std::min(least, row(point));
+  return std::find_if(points_.begin(), points_.end(),
+                      [&](const auto& point) { return row(point) <= kMargin * least; })
+      ->first;
+}
+
 int64_t DraftsWorthTheirRows(const StepCost& cost, int64_t rows, int64_t running,
                              const std::vector<double>& chances) {
   constexpr double kMargin = 0.95;

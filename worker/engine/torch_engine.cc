@@ -167,7 +167,10 @@ int64_t TraceBytes(const ModelConfig& config, int64_t left) {
   return std::clamp<int64_t>(left / 8, 0, kMaxTracedTokens * token);
 }
 
-// Times steps of up to 128 rows, the shortest of some tries each; the blocks' contents are overwritten. A
+// Sequences at once where nobody says how many: as many as pay, up to this.
+constexpr int kWidest = 256;
+
+// Times steps of up to kWidest rows, the shortest of some tries each; the blocks' contents are overwritten. A
 // large model gets fewer tries, whose noise is small beside a long step, and fewer widths: loading is not
 // held up.
 absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions& options) {
@@ -178,7 +181,7 @@ absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions&
   std::vector<std::pair<int64_t, double>> points;
   const Arm baseline;
   std::vector<int32_t> blocks;
-  for (int64_t rows = 1; rows <= 128 && rows <= options.max_tokens_per_step; rows *= 2) {
+  for (int64_t rows = 1; rows <= kWidest && rows <= options.max_tokens_per_step; rows *= 2) {
     while (static_cast<int64_t>(blocks.size()) * kBlockTokens < rows) {
       blocks.push_back(static_cast<int32_t>(blocks.size()));
     }
@@ -224,12 +227,12 @@ absl::StatusOr<int64_t> KvBlocks(const ModelConfig& config, const Runner& runner
 }
 
 absl::Status CheckOptions(const TorchEngineOptions& options) {
-  if (options.max_sequences < 1 || options.max_tokens_per_step < 1 || options.threads < 0 ||
+  if (options.max_sequences < 0 || options.max_tokens_per_step < 1 || options.threads < 0 ||
       options.memory_bytes < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("engine options: max_sequences ", options.max_sequences, ", max_tokens_per_step ",
                      options.max_tokens_per_step, ", threads ", options.threads, ", memory ",
-                     options.memory_bytes, "; the first two are at least 1, the others not negative"));
+                     options.memory_bytes, "; max_tokens_per_step is at least 1, the others not negative"));
   }
   return absl::OkStatus();
 }
@@ -263,12 +266,13 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
   if (limit == 0) limit = static_cast<int64_t>(kDefaultMemoryShare * static_cast<double>(AvailableMemory()));
   if (options.memory_bytes == 0 && device.cuda) limit = device.memory_bytes / 10 * 9;
 
+  const int most_sequences = options.max_sequences > 0 ? options.max_sequences : kWidest;
   RunnerOptions runner_options;
   runner_options.threads = options.threads > 0 ? options.threads : UsableCpus();
-  runner_options.max_rows = std::max(options.max_tokens_per_step, options.max_sequences);
+  runner_options.max_rows = std::max(options.max_tokens_per_step, most_sequences);
   // Drafts add rows to few sequences: a narrower head would read its weights again for each.
   constexpr int kLeastLogitRows = 32;
-  runner_options.max_logit_rows = std::max(options.max_sequences, kLeastLogitRows);
+  runner_options.max_logit_rows = std::max(most_sequences, kLeastLogitRows);
   const MemoryEstimate estimate = EstimateMemory(config, options.dtype, EngineShape());
   if (limit > 0 && estimate.weights > limit) {
     return Error(
@@ -287,7 +291,7 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
     SPRINT_ASSIGN_OR_RETURN(runner, MakeAtenRunner(config, std::move(weights), runner_options, device.name));
   }
   SchedulerOptions scheduler_options;
-  scheduler_options.max_sequences = options.max_sequences;
+  scheduler_options.max_sequences = most_sequences;
   scheduler_options.max_tokens_per_step = runner_options.max_rows;
   if (model->tokenizer != nullptr) {
     scheduler_options.token_bytes = [model](int32_t id) {
@@ -301,12 +305,18 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
   }
   SPRINT_ASSIGN_OR_RETURN(
       scheduler_options.kv_blocks,
-      KvBlocks(config, *runner, weight_bytes, limit - scheduler_options.trace_bytes, options.max_sequences));
+      KvBlocks(config, *runner, weight_bytes, limit - scheduler_options.trace_bytes, most_sequences));
   SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
   scheduler_options.max_draft = options.max_draft;
   scheduler_options.step_cost = options.draft_cost;
-  if (options.max_draft > 0 && !options.draft_cost.known()) {
+  const bool measured_width = options.max_sequences == 0;
+  if ((options.max_draft > 0 || measured_width) && !options.draft_cost.known()) {
     SPRINT_ASSIGN_OR_RETURN(scheduler_options.step_cost, MeasureStepCost(*runner, scheduler_options));
+  }
+  if (measured_width && scheduler_options.step_cost.known()) {
+    scheduler_options.max_sequences = static_cast<int>(scheduler_options.step_cost.WidthThatPays());
+    SPRINT_LOG(kInfo) << "up to " << scheduler_options.max_sequences
+                      << " answers at once, by what steps cost here";
   }
   auto engine = std::make_unique<TorchEngine>(std::move(model), std::move(runner), scheduler_options);
   if (options.self_test) SPRINT_RETURN_IF_ERROR(engine->SelfTest());

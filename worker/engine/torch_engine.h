@@ -20,7 +20,7 @@ struct TorchEngineOptions {
   Dtype dtype = Dtype::kF32;
   std::string device = "auto";    // "cpu", "cuda", "cuda:1"; auto: CUDA when libtorch has a usable one
   int threads = 0;                // CPU threads; 0: all the process may use
-  int max_sequences = 64;         // running at once
+  int max_sequences = 64;         // running at once; 0: as many as pay, which is measured (step_cost.h)
   int max_tokens_per_step = 512;  // prompt chunks fill a step up to this
   int64_t memory_bytes = 0;       // for weights, K/V and activations; 0: from the machine
   bool self_test = true;          // the mask's start-up test

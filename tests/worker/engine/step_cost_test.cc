@@ -14,6 +14,13 @@ TEST(StepCostTest, LiesOnTheLinesThroughWhatWasMeasured) {
   EXPECT_FALSE(StepCost().known());
 }
 
+TEST(StepCostTest, TheWidthThatPaysIsTheNarrowestThatCostsLittleMoreARow) {
+  // 10, 5.5, 5.2 and 5.1 a row: 2 costs more than 5 % above the least, 4 does not.
+  EXPECT_EQ(StepCost({{1, 10}, {2, 11}, {4, 20.8}, {8, 40.8}}).WidthThatPays(), 4);
+  EXPECT_EQ(StepCost({{1, 1}, {2, 2}, {4, 4}}).WidthThatPays(), 1);
+  EXPECT_EQ(StepCost({{1, 10}, {2, 10}, {4, 10}}).WidthThatPays(), 4);
+}
+
 TEST(StepCostTest, ManyDraftsPayWhereRowsAreFree) {
   const StepCost flat({{1, 10}, {64, 11}});
   EXPECT_EQ(DraftsWorthTheirRows(flat, 1, 1, {0.9, 0.8, 0.5, 0.3, 0.1, 0.001}), 5);
