@@ -174,7 +174,8 @@ void AddModel(App& app) {
   };
   count("--max-new-tokens", options->max_new_tokens, "Tokens of an answer");
   count("--prompt-tokens", options->prompt_tokens, "Tokens of a prompt");
-  count("--sequences", options->sequences, "Sequences that run at once");
+  count("--sequences", options->sequences,
+        "Sequences that run at once, as a worker's --max-sequences or its log say");
   inspect->add_flag("--no-fingerprint", options->no_fingerprint, "Do not read the weights");
   inspect->add_flag("--json", options->json, "As JSON");
 }
