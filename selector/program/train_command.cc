@@ -189,7 +189,7 @@ absl::StatusOr<Row> TrainSeed(const Terminal& terminal, const Options& options, 
                                               : absl::StrCat(options.checkpoint, "-", seed);
   run.checkpoint_every = options.checkpoint_every;
   TrainingBar bar(terminal, absl::StrCat("seed ", seed), options.progress_file,
-                  static_cast<int32_t>(seed - options.train.seed), options.seeds);
+                  static_cast<int32_t>(seed - options.train.seed), options.seeds + options.folds);
   SPRINT_ASSIGN_OR_RETURN(TrainedSelector trained,
                           TrainSelector(material.snapshot, material.features, material.train,
                                         material.validation, train, run, [&](const TrainProgress& progress) {
@@ -264,16 +264,16 @@ absl::StatusOr<CrossValidation> ValidateFolds(const Terminal& terminal, const Op
                                               const Material& material) {
   std::optional<TrainingBar> bar;
   int32_t shown = -1;
-  return CrossValidate(material.snapshot, material.features, options.folds, options.train,
-                       {options.features.sources.threads, "", 0},
-                       [&](int32_t fold, const TrainProgress& progress) {
-                         if (fold != shown) {
-                           bar.emplace(terminal, absl::StrCat("fold ", fold + 1, " of ", options.folds),
-                                       options.progress_file, fold, options.folds);
-                           shown = fold;
-                         }
-                         bar->Show(progress);
-                       });
+  return CrossValidate(
+      material.snapshot, material.features, options.folds, options.train,
+      {options.features.sources.threads, "", 0}, [&](int32_t fold, const TrainProgress& progress) {
+        if (fold != shown) {
+          bar.emplace(terminal, absl::StrCat("fold ", fold + 1, " of ", options.folds), options.progress_file,
+                      options.seeds + fold, options.seeds + options.folds);
+          shown = fold;
+        }
+        bar->Show(progress);
+      });
 }
 
 // Gives the training to a coordinator where one is to run it; whether it did.

@@ -99,11 +99,16 @@ class SelectorProgramTest : public ::testing::Test {
 TEST_F(SelectorProgramTest, FreezesTrainsComparesAndChooses) {
   Freeze();
   std::vector<std::string> training = Training("mine", "80");
-  for (const char* word : {"--seeds", "2", "--folds", "3", "--json"}) training.emplace_back(word);
+  for (const char* word : {"--seeds", "2", "--folds", "3", "--json", "--progress-file", "progress"})
+    training.emplace_back(word);
   const ProgramResult trained = Run(training);
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
   const auto report = nlohmann::json::parse(trained.out);
   ASSERT_EQ(report["selectors"].size(), 2u);
+  // What a coordinator that runs this would have been told last.
+  const auto told = nlohmann::json::parse(ReadFile(File("progress")).value_or(""), nullptr, false);
+  EXPECT_THAT(told["doing"].get<std::string>(), ::testing::HasSubstr("fold 3 of 3, epoch "));
+  EXPECT_GT(told["share"], 4.0 / 5) << "two seeds, and two folds";
   for (const auto& fold : report["folds"]) {
     if (fold["method"] != "selector" || fold["n"] != 1) continue;
     EXPECT_GT(fold["coverage"], 0.9);
