@@ -4,6 +4,8 @@
 #include <ATen/record_function.h>
 
 #include <algorithm>
+#include <cstring>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/testing.h"
@@ -140,6 +142,53 @@ TEST_F(AtenStepTest, UnderEveryRuleTokensAreThoseThatTheHostChooses) {
       EXPECT_LE(RelativeError(found.at(id).hidden[0], result.hidden[0]), 2e-5) << id;
     }
   }
+}
+
+// Ten times the vocabulary, each piece a little smaller than the one before.
+std::shared_ptr<const ModelFiles> WithWideVocabulary(const ModelFiles& model, std::vector<float>& rows,
+                                                     TensorInfo& embedding) {
+  constexpr size_t kTimes = 10;
+  embedding = *model.tensors.embedding;
+  EXPECT_EQ(embedding.type, TensorType::kF32);
+  const size_t n = embedding.data.size() / sizeof(float);
+  rows.resize(kTimes * n);
+  for (size_t i = 0; i < kTimes; ++i) {
+    std::memcpy(rows.data() + i * n, embedding.data.data(), n * sizeof(float));
+    for (size_t j = i * n; j < (i + 1) * n; ++j) rows[j] *= 1 - 0.03F * static_cast<float>(i);
+  }
+  embedding.shape[0] *= static_cast<int64_t>(kTimes);
+  embedding.data = absl::string_view(reinterpret_cast<const char*>(rows.data()), rows.size() * sizeof(float));
+  auto wide = std::make_shared<ModelFiles>(model);
+  wide->config.vocab *= static_cast<int32_t>(kTimes);
+  wide->tensors.embedding = wide->tensors.lm_head = &embedding;
+  return wide;
+}
+
+TEST_F(AtenStepTest, ARowThatNeedsMoreThanTheHighestLogitsIsChosenAsTheHostDoes) {
+  ASSERT_OK_AND_ASSIGN(parity_, ReadParityCase(SourceDir() + "/tests/data/parity/qwen3-tiny"));  // tied
+  std::vector<float> rows;
+  TensorInfo embedding;
+  parity_.model = WithWideVocabulary(*parity_.model, rows, embedding);
+  ASSERT_GT(parity_.model->config.vocab, 1024);
+  const auto host = Load("cpu");
+  const auto device = Load("cpu-aten");
+  for (const SequenceRequest& request : Requests(0)) {
+    SequenceRequest flat = request;
+    flat.decoding.sampling.temperature = 30;  // nearly all of the vocabulary is within top_p
+    flat.decoding.sampling.top_p = 0.995;
+    flat.decoding.sampling.top_k = request.id % 2 == 0 ? 0 : 1500;
+    flat.decoding.sampling.min_p = 0;
+    ASSERT_OK(host->Submit(flat));
+    ASSERT_OK(device->Submit(flat));
+  }
+  const auto expected = RunAll(*host);
+  const auto found = RunAll(*device);
+  std::set<int32_t> tokens;
+  for (const auto& [id, result] : expected) {
+    EXPECT_EQ(found.at(id).tokens, result.tokens) << id;
+    tokens.insert(result.tokens.begin(), result.tokens.end());
+  }
+  EXPECT_GT(tokens.size(), expected.size() * 6) << "too narrow a choice to need more";
 }
 
 TEST_F(AtenStepTest, DraftsAreVerifiedAndChangeNothing) {

@@ -75,7 +75,7 @@ class FusedAttentionTest : public ::testing::Test {
     const int64_t rows = batch.rows();
     const int64_t padded = (rows + 63) / 64 * 64;
     queries.push_back(at::zeros({padded - rows, config_.heads, config_.head_dim}));
-    PackedInputs inputs(at::Device(at::kCPU));
+    PackedInputs inputs{at::Device(at::kCPU)};
     FusedAttention attention(config_, at::kFloat);
     attention.Plan(batch, padded, inputs);
     inputs.Upload();
