@@ -19,7 +19,6 @@
 namespace sprint {
 namespace {
 
-constexpr int64_t kHeader = 4096;
 constexpr int64_t kAlignment = int64_t{2} << 20;  // of a part
 constexpr char kComplete[] = "sprint weights/1 complete";
 constexpr absl::string_view kEnding = ".weights";
