@@ -54,6 +54,7 @@ void AddAllCommands(App& app) {
   AddStats(app);
   AddVotes(app);
   AddScore(app);
+  AddEmbed(app);
   AddPlan(app);
   AddQuery(app);
   AddExport(app);

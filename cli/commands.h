@@ -14,6 +14,7 @@ void AddStats(App& app);
 void AddBon(App& app);
 void AddVotes(App& app);
 void AddScore(App& app);
+void AddEmbed(App& app);
 void AddPlan(App& app);
 void AddQuery(App& app);
 void AddExport(App& app);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/render/text.h"
+#include "model/engine_mode.h"
 
 namespace sprint {
 namespace {
@@ -20,6 +21,8 @@ struct Line {
 std::string CellsText(const LaunchEstimate& estimate, const PreparedLaunch& launch) {
   const std::string questions = Plural(estimate.questions, "question", "questions");
   const std::string arms = Plural(estimate.arms, "arm", "arms");
+  if (IsEmbedMode(launch.run.engine_mode))
+    return absl::StrCat(" = ", Plural(std::ssize(launch.hidden_layers), "layer", "layers"), " x ", questions);
   if (estimate.own_arms) return absl::StrCat(": ", questions, " under arms of their own, of ", arms);
   const int32_t samples = launch.spec.samples();
   return absl::StrCat(" = ", arms, " x ", questions,
@@ -36,6 +39,16 @@ std::string TimeOf(const LaunchEstimate& estimate) {
   return absl::StrCat("about ", FormatSeconds(estimate.seconds), " on ",
                       Plural(estimate.workers, "worker", "workers"), " (",
                       FormatRate(estimate.tokens_per_second), " tokens/s each, measured)");
+}
+
+// Hidden states: every layer's with an answer of the unpruned model, its own with an embed run's outcome.
+int64_t StateBytes(const LaunchEstimate& estimate, const PreparedLaunch& launch) {
+  if (launch.hidden_layers.empty()) return 0;
+  const int64_t states =
+      IsEmbedMode(launch.run.engine_mode)
+          ? estimate.missing
+          : std::min(estimate.missing, estimate.questions) * std::ssize(launch.hidden_layers);
+  return states * static_cast<int64_t>(sizeof(float)) * launch.model->config.hidden;
 }
 
 }  // namespace
@@ -73,7 +86,7 @@ LaunchEstimate EstimateLaunch(const PreparedLaunch& launch, const SelectionCensu
         static_cast<double>(estimate.generated_expected) / (census.tokens_per_second * workers);
   }
   const double length = census.mean_tokens > 0 ? census.mean_tokens : launch.run.decoding.max_new_tokens;
-  estimate.disk_bytes = estimate.missing * OutcomeBytes(length);
+  estimate.disk_bytes = estimate.missing * OutcomeBytes(length) + StateBytes(estimate, launch);
   return estimate;
 }
 

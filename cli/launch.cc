@@ -6,7 +6,9 @@
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/follow.h"
+#include "cli/hidden_states.h"
 #include "cli/launch_flags.h"
+#include "cli/render/text.h"
 #include "cli/status_view.h"
 #include "cli/submit.h"
 
@@ -30,6 +32,21 @@ absl::StatusOr<int> DryRun(const Terminal& terminal, const LaunchOptions& option
   return kExitDone;
 }
 
+// Answers that were there before hidden states were asked for have none.
+void NoteMissingStates(const Terminal& terminal, const LaunchOptions& options, const PreparedLaunch& launch) {
+  if (launch.hidden_layers.empty()) return;
+  const auto reader = OpenDatabase(options.connection.database);
+  if (!reader.ok()) return;  // another machine's
+  const absl::StatusOr<int64_t> missing = CountMissingStates(**reader, launch);
+  if (!missing.ok() || *missing == 0) return;
+  terminal.err.Write(absl::StrCat("note: ", FormatCount(*missing), " of ",
+                                  Plural(std::ssize(launch.questions), "prompt has", "prompts have"),
+                                  " no hidden states: they come with answers of the unpruned model that are "
+                                  "computed now; sprint embed ",
+                                  launch.spec.name(), launch.run.dtype == "f32" ? "" : " --dtype ",
+                                  launch.run.dtype == "f32" ? "" : launch.run.dtype, " computes the rest\n"));
+}
+
 absl::StatusOr<int> Launch(const Terminal& terminal, const LaunchOptions& options) {
   // Before any thread, so that Ctrl-C is ours wherever it arrives.
   Interrupts interrupts;
@@ -42,7 +59,11 @@ absl::StatusOr<int> Launch(const Terminal& terminal, const LaunchOptions& option
   follow.connection = options.connection;
   follow.experiments = {experiment};
   follow.json = options.json;
-  if (!options.detach) return Follow(terminal, coordinator, interrupts, follow);
+  if (!options.detach) {
+    SPRINT_ASSIGN_OR_RETURN(const int code, Follow(terminal, coordinator, interrupts, follow));
+    NoteMissingStates(terminal, options, launch);
+    return code;
+  }
   terminal.err.Write("it runs on its own from here; sprint watch follows it, sprint shutdown ends it\n");
   if (options.json) {
     SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentStatus status,

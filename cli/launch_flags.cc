@@ -50,6 +50,11 @@ void AddSpecFlags(CLI::App* command, LaunchFlags& flags) {
                               "Ends an answer that says a piece so often in a row"),
           "K");
   InGroup(command->add_option("--samples", flags.samples, "Answers of each question under each arm"), "N");
+  InGroup(command
+              ->add_option("--hidden-states", flags.hidden_states,
+                           "Keep the prompts' hidden states after these layers: 15, middle, last; by commas")
+              ->delimiter(','),
+          "LAYERS");
   InGroup(command->add_option("--seed", flags.seed, "Part of the run's identity"), "N");
   InGroup(command->add_option("--priority", flags.priority, "Higher first among experiments"), "N");
 }

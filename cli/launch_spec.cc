@@ -133,6 +133,10 @@ void ApplyModelAndPrompt(const LaunchFlags& flags, v1::ExperimentSpec& spec) {
   if (flags.format) spec.mutable_prompt()->set_format(*flags.format);
   if (flags.system) spec.mutable_prompt()->set_system(*flags.system);
   if (flags.prompt_template) spec.mutable_prompt()->set_template_(*flags.prompt_template);
+  if (!flags.hidden_states.empty()) {
+    spec.clear_hidden_states();
+    for (const std::string& layer : flags.hidden_states) spec.add_hidden_states(layer);
+  }
   if (flags.seed) spec.set_seed(*flags.seed);
   if (flags.priority) spec.set_priority(*flags.priority);
 }

@@ -42,6 +42,7 @@ struct LaunchFlags {
   std::vector<std::string> stop_strings;
   std::optional<int32_t> loop_repeats;
   std::optional<int32_t> samples;
+  std::vector<std::string> hidden_states;  // layers; instead of the spec's
   std::optional<uint64_t> seed;
   std::optional<int32_t> priority;
 };

@@ -12,6 +12,7 @@
 #include "conversation/codec_rules.h"
 #include "conversation/messages.h"
 #include "model/chat_format.h"
+#include "model/hidden_state.h"
 
 namespace sprint {
 namespace {
@@ -155,6 +156,8 @@ absl::StatusOr<PreparedLaunch> Prepare(const v1::ExperimentSpec& spec,
   }
   SPRINT_ASSIGN_OR_RETURN(launch.run.decoding, DecodingOf(spec.decoding(), config));
   launch.run.sampler_version = launch.run.decoding.sampler_version();
+  const std::vector<std::string> layers(spec.hidden_states().begin(), spec.hidden_states().end());
+  SPRINT_ASSIGN_OR_RETURN(launch.hidden_layers, LayersOf(layers, config.layers, "hidden_states"));
   SPRINT_RETURN_IF_ERROR(CheckStopTokens(launch.run.decoding.stop_tokens, config));
   SPRINT_ASSIGN_OR_RETURN(launch.problems,
                           ReadDataset(spec.dataset().path(), DatasetOptionsOf(spec.dataset())));
@@ -196,6 +199,7 @@ v1::Submission SubmissionOf(const PreparedLaunch& launch) {
   for (const int32_t stop : launch.run.decoding.stop_tokens) header.add_stop_tokens(stop);
   if (launch.run.decoding.HasRules()) WriteRules(launch.run.decoding, *header.mutable_rules());
   for (const Arm& arm : launch.arms) header.add_arms(arm.Name());
+  for (const int32_t layer : launch.hidden_layers) header.add_hidden_layers(layer);
   return header;
 }
 

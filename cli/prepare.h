@@ -33,6 +33,7 @@ struct PreparedLaunch {
   std::vector<Arm> arms;                // by canonical order: the baseline, where it runs, is first
   std::vector<Choice> choices;          // each question's own arms; empty: every question gets every arm
   std::vector<BlockPlan> blocks;        // the cells: indices into `questions` and `arms`
+  std::vector<int32_t> hidden_layers;   // whose hidden states are wanted, ascending
   int64_t cells() const;
   int64_t prompt_tokens() const;       // of the distinct questions, each once
   int64_t cell_prompt_tokens() const;  // of all cells, were each computed alone

@@ -19,7 +19,7 @@
 #include "cli/render/text.h"
 #include "cli/score_texts.h"
 #include "cli/submit.h"
-#include "conversation/messages.h"
+#include "model/engine_mode.h"
 
 namespace sprint {
 namespace {
@@ -29,7 +29,9 @@ struct ScoreOptions {
   std::string model;
   std::string dtype = "f32";
   std::string text_template = "{prompt}{answer}";
-  std::string separator;  // empty: whole answers
+  StepFormat steps;  // its texts as people type them
+  std::string good_token;
+  std::string bad_token;
   std::string name;
   Connection connection;
   LocalWorkerOptions local;
@@ -41,9 +43,62 @@ struct ScoreOptions {
 // "\n\n" as people type it in a shell.
 std::string Unescaped(const std::string& text) { return absl::StrReplaceAll(text, {{"\\n", "\n"}}); }
 
+StepFormat StepsWanted(const ScoreOptions& options) {
+  return {Unescaped(options.steps.separator), Unescaped(options.steps.token), options.steps.keep_separator};
+}
+
+// The id of a text that is one token of the model.
+absl::StatusOr<int32_t> OneToken(const char* option, const std::string& text, const Tokenizer& tokenizer) {
+  EncodeOptions bare;
+  bare.add_special = false;
+  const std::vector<int32_t> tokens = tokenizer.Encode(text, bare);
+  if (tokens.size() == 1) return tokens[0];
+  return UsageError(absl::StrCat(option, " \"", text, "\" is ", Plural(std::ssize(tokens), "token", "tokens"),
+                                 " of the model; it takes one"));
+}
+
+// How the model scores: by a head of its own, or by two tokens.
+absl::StatusOr<EngineMode> ModeOf(const ScoreOptions& options, const ModelFiles& model) {
+  EngineMode mode;
+  mode.kind = EngineMode::Kind::kScore;
+  const bool by_tokens = !options.good_token.empty();
+  if (!by_tokens && model.config.labels > 0) return mode;
+  if (by_tokens == (model.config.labels > 0)) {
+    return Error(absl::StatusCode::kInvalidArgument, Reason::kModelUnsupported,
+                 by_tokens
+                     ? absl::StrCat(options.model,
+                                    " has a head of its own that scores; leave --good-token and "
+                                    "--bad-token out")
+                     : absl::StrCat(options.model,
+                                    " is a language model, without a head that scores; give a reward model, "
+                                    "such as a Qwen2ForSequenceClassification, or the tokens that it scores "
+                                    "by (--good-token, --bad-token)"));
+  }
+  SPRINT_ASSIGN_OR_RETURN(mode.good_token,
+                          OneToken("--good-token", Unescaped(options.good_token), *model.tokenizer));
+  SPRINT_ASSIGN_OR_RETURN(mode.bad_token,
+                          OneToken("--bad-token", Unescaped(options.bad_token), *model.tokenizer));
+  if (mode.good_token == mode.bad_token) return UsageError("--good-token and --bad-token are the same token");
+  return mode;
+}
+
+// The text is tokenised whole, as the models' authors do; a separator that melts into what stands before it
+// is not where the model would look for it.
+absl::Status CheckStepToken(const ScoreOptions& options, const PreparedLaunch& launch, const std::string& id,
+                            const RenderedPrompt& text) {
+  if (options.steps.token.empty()) return absl::OkStatus();
+  SPRINT_ASSIGN_OR_RETURN(const int32_t token,
+                          OneToken("--step-token", StepsWanted(options).token, *launch.model->tokenizer));
+  if (!text.tokens.empty() && text.tokens.back() == token) return absl::OkStatus();
+  return Error(absl::StatusCode::kInvalidArgument, Reason::kModelUnsupported,
+               absl::StrCat("answer \"", id,
+                            "\": the step token is no token of its own behind this text; a special "
+                            "token, such as <extra_0>, always is"));
+}
+
 absl::Status AddText(const ScoreOptions& options, const AnswerToScore& answer, PreparedLaunch& launch,
                      absl::flat_hash_map<Hash256, int32_t>& known) {
-  const std::vector<std::string> steps = StepsOf(answer.text, Unescaped(options.separator));
+  const std::vector<std::string> steps = StepsOf(answer.text, StepsWanted(options));
   for (size_t step = 0; step < steps.size(); ++step) {
     RenderedPrompt text;
     text.text = FillTemplate(Unescaped(options.text_template), answer, steps[step]);
@@ -56,6 +111,7 @@ absl::Status AddText(const ScoreOptions& options, const AnswerToScore& answer, P
           absl::StrCat("answer \"", id, "\" has ", text.tokens.size(), " tokens; the reward model takes ",
                        launch.model->config.context - 1, " at most"));
     }
+    SPRINT_RETURN_IF_ERROR(CheckStepToken(options, launch, id, text));
     const Hash256 hash = QuestionRecord{text.tokens, ""}.ContentHash();
     const auto [found, is_new] = known.try_emplace(hash, static_cast<int32_t>(launch.questions.size()));
     if (is_new) {
@@ -74,20 +130,15 @@ absl::StatusOr<PreparedLaunch> PrepareScores(const ScoreOptions& options, const 
   PreparedLaunch launch;
   SPRINT_ASSIGN_OR_RETURN(launch.model, OpenModel(options.model));
   const ModelConfig& config = launch.model->config;
-  if (config.labels == 0) {
-    return Error(absl::StatusCode::kInvalidArgument, Reason::kModelUnsupported,
-                 absl::StrCat(options.model,
-                              " is a language model, without a head that scores; give a reward "
-                              "model, such as a Qwen2ForSequenceClassification"));
-  }
+  SPRINT_ASSIGN_OR_RETURN(const EngineMode mode, ModeOf(options, *launch.model));
   launch.spec.set_name(name);
   launch.spec.mutable_model()->set_path(std::filesystem::absolute(options.model).lexically_normal().string());
   launch.spec.mutable_model()->set_dtype(options.dtype);
   launch.spec.mutable_prompt()->set_template_(options.text_template);
-  launch.spec.set_engine_mode(kScoreMode);
+  launch.spec.set_engine_mode(mode.Name());
   launch.spec.set_samples(1);
   launch.run.dtype = options.dtype;
-  launch.run.engine_mode = kScoreMode;
+  launch.run.engine_mode = mode.Name();
   launch.run.decoding.max_new_tokens = 1;
   launch.run.model_name = config.name;
   launch.run.model_path = launch.spec.model().path();
@@ -132,6 +183,13 @@ absl::StatusOr<int> RunScore(const Terminal& terminal, const ScoreOptions& optio
   Interrupts interrupts;
   if (!absl::StrContains(options.text_template, "{answer}"))
     return UsageError("--template lacks {answer}, which stands for the answer");
+  if (!options.steps.token.empty() && !absl::EndsWith(options.text_template, "{answer}"))
+    return UsageError(
+        "--template ends with {answer} where --step-token is given: the score is read at the token");
+  if (options.steps.keep_separator && (options.steps.token.empty() || options.steps.separator.empty()))
+    return UsageError("--keep-separator needs --steps and --step-token");
+  if (options.good_token.empty() != options.bad_token.empty())
+    return UsageError("--good-token and --bad-token go together");
   SPRINT_ASSIGN_OR_RETURN(const auto reader, OpenDatabase(options.connection.database));
   SPRINT_ASSIGN_OR_RETURN(const ExperimentId id, FindExperiment(*reader, options.experiment));
   SPRINT_ASSIGN_OR_RETURN(const std::vector<AnswerToScore> answers, ReadAnswersToScore(*reader, id));
@@ -164,16 +222,19 @@ absl::StatusOr<int> RunScore(const Terminal& terminal, const ScoreOptions& optio
 
 void AddScore(App& app) {
   auto options = std::make_shared<ScoreOptions>();
-  CLI::App* score =
-      app.Add(app.root(), "score", "A reward model's scores of an experiment's answers, for votes",
-              {"sprint score demo-bon --reward-model models/rm",
-               "sprint score demo-bon --reward-model models/prm --steps \"\\n\\n\"",
-               "sprint votes demo-bon --reward demo-bon-scores"},
-              [options](const Terminal& terminal) { return RunScore(terminal, *options); });
+  CLI::App* score = app.Add(
+      app.root(), "score", "A reward model's scores of an experiment's answers, for votes",
+      {"sprint score demo-bon --reward-model models/rm",
+       "sprint score demo-bon --reward-model models/prm --steps \"\\n\\n\"",
+       "sprint score demo-bon --reward-model models/prm --steps \"\\n\\n\" --step-token \"<extra_0>\"",
+       "sprint score demo-bon --reward-model models/lm-prm --steps \"\\n\" --keep-separator --step-token "
+       "\" ки\" --good-token \" +\" --bad-token \" -\"",
+       "sprint votes demo-bon --reward demo-bon-scores"},
+      [options](const Terminal& terminal) { return RunScore(terminal, *options); });
   score->add_option("EXPERIMENT", options->experiment, "Its number or name")->required();
   score
       ->add_option("--reward-model", options->model,
-                   "A Hugging Face folder of a *ForSequenceClassification (score.weight)")
+                   "A Hugging Face folder with a head that scores, or of a language model (--good-token)")
       ->required()
       ->type_name("PATH");
   AddChoice(score, "--dtype", options->dtype, {"f32", "bf16"}, "What it is computed in")
@@ -183,8 +244,16 @@ void AddScore(App& app) {
                    "The text that is scored, of {prompt}, {question} and {answer}; \\n is a line break")
       ->type_name("TEXT")
       ->capture_default_str();
-  score->add_option("--steps", options->separator, "Score each step, which ends behind this text: \"\\n\\n\"")
-      ->type_name("TEXT");
+  const auto text = [score](const std::string& flag, std::string& value, const std::string& what) {
+    score->add_option(flag, value, what)->type_name("TEXT");
+  };
+  text("--steps", options->steps.separator, "Score each step, which ends behind this text: \"\\n\\n\"");
+  text("--step-token", options->steps.token,
+       "Put this token in place of it, and read the step's score there");
+  score->add_flag("--keep-separator", options->steps.keep_separator,
+                  "The step token stands before it instead");
+  text("--good-token", options->good_token, "A language model scores by this token's probability");
+  text("--bad-token", options->bad_token, "against this one's");
   score->add_option("--name", options->name, "What people call it (EXPERIMENT-scores)")->type_name("NAME");
   AddConnection(score, options->connection);
   AddLocalWorkers(score, options->local);

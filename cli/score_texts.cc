@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "model/engine_mode.h"
 
 namespace sprint {
 namespace {
@@ -56,22 +57,28 @@ absl::StatusOr<std::vector<AnswerToScore>> ReadAnswersToScore(Reader& reader, Ex
   return answers;
 }
 
-std::vector<std::string> StepsOf(absl::string_view text, absl::string_view separator) {
+std::vector<std::string> StepsOf(absl::string_view text, const StepFormat& format) {
   std::vector<std::string> steps;
-  size_t known = 0;  // how much of the text the last step has
-  const auto add = [&](size_t end) {
-    if (!absl::StripAsciiWhitespace(text.substr(known, end - known)).empty()) {
-      steps.emplace_back(text.substr(0, end));
-      known = end;
+  std::string written;  // all steps so far, as they are put to the model
+  size_t known = 0;     // how much of the text they have
+  const auto add = [&](size_t end, size_t separator) {
+    const absl::string_view step = text.substr(known, end - known);
+    if (absl::StripAsciiWhitespace(step).empty()) {
+      if (!format.token.empty()) known = end;  // dropped; without a token the next step has it
+      return;
     }
+    const absl::string_view body = step.substr(0, step.size() - separator);
+    absl::StrAppend(&written, format.token.empty() ? step : body, format.token);
+    steps.push_back(written);
+    if (!format.token.empty() && format.keep_separator) absl::StrAppend(&written, format.separator);
+    known = end;
   };
-  if (!separator.empty()) {
-    for (size_t at = text.find(separator); at != absl::string_view::npos;
-         at = text.find(separator, at + separator.size()))
-      add(at + separator.size());
-  }
-  add(text.size());
-  if (steps.empty()) steps.emplace_back(text);
+  const size_t length = format.separator.size();
+  for (size_t at = length == 0 ? absl::string_view::npos : text.find(format.separator);
+       at != absl::string_view::npos; at = text.find(format.separator, at + length))
+    add(at + length, length);
+  add(text.size(), 0);
+  if (steps.empty()) steps.push_back(absl::StrCat(text, format.token));
   return steps;
 }
 
@@ -141,7 +148,7 @@ absl::StatusOr<AnswerScores> ReadScores(Reader& reader, ExperimentId id, StepRed
       "o.run_id WHERE o.experiment_id = ?1",
       {id.value()}, [&](const auto&, const std::vector<SqlValue>& row) {
         const std::optional<ScoredStep> scored = ParseScoreId(TextOf(row[0]));
-        all_scores = scored.has_value() && TextOf(row[2]) == "score";
+        all_scores = scored.has_value() && IsScoreMode(TextOf(row[2]));
         if (all_scores) steps[{scored->problem, scored->arm, scored->sample}][scored->step] = RealOf(row[1]);
         return all_scores;
       }));

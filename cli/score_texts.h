@@ -27,9 +27,17 @@ struct AnswerToScore {
 };
 absl::StatusOr<std::vector<AnswerToScore>> ReadAnswersToScore(Reader& reader, ExperimentId id);
 
-// The beginnings of `text` that end with a step, the last being all of it: a step ends behind `separator`.
-// Without a separator: the text itself. What is only spaces is no step.
-std::vector<std::string> StepsOf(absl::string_view text, absl::string_view separator);
+// How an answer is put to a model that scores steps.
+struct StepFormat {
+  std::string separator = {};  // a step ends behind it; empty: the answer is one step
+  // What is put behind each step, where the model reads its score there ("<extra_0>"); empty: nothing.
+  std::string token = {};
+  // The token stands before the separator ("Step 1: … ки\nStep 2: …"), else in its place.
+  bool keep_separator = false;
+};
+// The beginnings of `text` that end with a step, the last being all of it, each with the token behind every
+// step. What is only spaces is no step.
+std::vector<std::string> StepsOf(absl::string_view text, const StepFormat& format);
 
 // `answer` put into a template that may name {prompt}, {question} and {answer}, in one pass: braces in what
 // is put in stay.

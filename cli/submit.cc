@@ -19,6 +19,7 @@ std::vector<CensusBlock> CensusBlocksOf(const PreparedLaunch& launch) {
     for (const int32_t question : block.questions)
       census.questions.push_back(launch.questions[static_cast<size_t>(question)]);
     for (const int32_t arm : block.arms) census.arms.push_back(arms[static_cast<size_t>(arm)]);
+    census.first_sample = block.first_sample;
     census.samples = block.samples;
   }
   return blocks;

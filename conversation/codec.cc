@@ -78,6 +78,7 @@ absl::Status ReadRequired(bool present, const v1::Cell& p, CellKey& cell) {
 absl::Status Read(const v1::HeldGrant& p, HeldGrant& held);
 absl::Status Read(const v1::Outcome& p, Outcome& outcome);
 absl::Status Read(const v1::GrantedArm& p, GrantedArm& arm);
+absl::Status Read(const v1::HiddenState& p, HiddenState& hidden);
 
 template <typename Protos, typename T>
 absl::Status ReadList(const Protos& protos, absl::string_view field, std::vector<T>& list) {
@@ -125,6 +126,17 @@ absl::Status Read(const v1::Outcome& p, Outcome& outcome) {
   outcome.numerics = p.numerics();
   outcome.started = absl::FromUnixMicros(p.started_us());
   outcome.finished = absl::FromUnixMicros(p.finished_us());
+  return ReadList(p.hidden(), "hidden", outcome.hidden);
+}
+
+absl::Status Read(const v1::HiddenState& p, HiddenState& hidden) {
+  SPRINT_RETURN_IF_ERROR(ReadCount(p.layer(), "layer", hidden.layer));
+  absl::StatusOr<std::vector<float>> values = FloatsFromBytes(p.values());
+  if (!values.ok()) return Bad("values", values.status().message());
+  for (const float value : *values) {
+    if (!std::isfinite(value)) return Bad("values", "hold one that is not finite");
+  }
+  hidden.values = *std::move(values);
   return absl::OkStatus();
 }
 
@@ -229,6 +241,7 @@ absl::Status Read(const v1::Grant& p, Grant& m) {
   SPRINT_RETURN_IF_ERROR(ReadId(p.question(), "question", m.question));
   SPRINT_RETURN_IF_ERROR(ReadCounts(p.prompt(), "prompt", m.prompt));
   m.token = p.token();
+  SPRINT_RETURN_IF_ERROR(ReadCounts(p.hidden_layers(), "hidden_layers", m.hidden_layers));
   return ReadList(p.arms(), "arms", m.arms);
 }
 

@@ -40,6 +40,11 @@ void Write(const Outcome& outcome, v1::Outcome& proto) {
   proto.set_numerics(outcome.numerics);
   proto.set_lease(outcome.lease.value());
   proto.set_logprobs_hash(outcome.logprobs_hash);
+  for (const HiddenState& hidden : outcome.hidden) {
+    v1::HiddenState& written = *proto.add_hidden();
+    written.set_layer(hidden.layer);
+    written.set_values(FloatBytes(hidden.values));
+  }
 }
 
 struct WorkerWriter {
@@ -135,6 +140,7 @@ struct CoordinatorWriter {
       granted.set_name(arm.name);
       granted.mutable_samples()->Assign(arm.samples.begin(), arm.samples.end());
     }
+    p.mutable_hidden_layers()->Assign(m.hidden_layers.begin(), m.hidden_layers.end());
   }
   void operator()(const Ack& m) const { Write(m.cells, *out.mutable_ack()->mutable_cells()); }
   void operator()(const Revoke& m) const { Write(m.cells, *out.mutable_revoke()->mutable_cells()); }

@@ -17,14 +17,12 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "model/decoding.h"
+#include "model/hidden_state.h"
 
 namespace sprint {
 
 // The version of the conversation. Raised when either side would misunderstand the other.
-inline constexpr int kProtocolVersion = 3;
-// The engine mode of a run that scores texts with a reward model and generates nothing: its outcomes have no
-// tokens, the logits as their text and the score as their logprob_sum (worker/score_head.h).
-inline constexpr char kScoreMode[] = "score";
+inline constexpr int kProtocolVersion = 4;
 
 // What a run is, as a worker needs to know it.
 struct RunDescription {
@@ -34,7 +32,7 @@ struct RunDescription {
   Hash256 weights_hash;
   Hash256 tokenizer_hash;
   std::string dtype;        // "f32", "bf16"
-  std::string engine_mode;  // "exact"
+  std::string engine_mode;  // model/engine_mode.h
   Decoding decoding;
   uint64_t seed = 0;
   friend bool operator==(const RunDescription&, const RunDescription&) = default;
@@ -55,6 +53,8 @@ struct Grant {
   QuestionId question;
   std::vector<int32_t> prompt;
   std::vector<GrantedArm> arms;
+  // Layers whose hidden states the outcome of the unpruned arm's sample 0 brings along.
+  std::vector<int32_t> hidden_layers = {};
   // The cells in the order of `arms` and their samples: what the token signs.
   std::vector<CellKey> Cells() const;
   friend bool operator==(const Grant&, const Grant&) = default;
@@ -80,6 +80,7 @@ struct Outcome {
   std::string numerics;       // the class it was computed in
   absl::Time started;
   absl::Time finished;
+  std::vector<HiddenState> hidden;  // of the prompt's last token, where they were asked for
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 

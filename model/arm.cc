@@ -125,7 +125,7 @@ absl::StatusOr<Arm> Arm::Create(std::vector<HeadEdit> edits) {
 
 absl::StatusOr<Arm> Arm::Parse(absl::string_view name) {
   const absl::string_view text = absl::StripAsciiWhitespace(name);
-  if (absl::EqualsIgnoreCase(text, "baseline")) return Arm();
+  if (absl::EqualsIgnoreCase(text, kBaselineName)) return Arm();
   std::vector<HeadEdit> edits;
   for (const absl::string_view part : absl::StrSplit(text, '+')) {
     SPRINT_RETURN_IF_ERROR(ParsePart(absl::StripAsciiWhitespace(part), text, edits));
@@ -134,7 +134,7 @@ absl::StatusOr<Arm> Arm::Parse(absl::string_view name) {
 }
 
 std::string Arm::Name() const {
-  if (edits_.empty()) return "baseline";
+  if (edits_.empty()) return kBaselineName;
   std::string name;
   for (size_t i = 0; i < edits_.size();) {
     size_t end = i + 1;  // of the run of neighbouring heads

@@ -42,6 +42,9 @@ struct HeadEdit {
   friend auto operator<=>(const HeadEdit&, const HeadEdit&) = default;
 };
 
+// The canonical name of the unpruned model.
+inline constexpr char kBaselineName[] = "baseline";
+
 // Immutable value; copies are cheap for the few edits an arm has.
 class Arm {
  public:

@@ -47,9 +47,11 @@ struct ModelConfig {
   RopeConfig rope;
   std::vector<int32_t> eos_tokens;  // generation stops at any of them
   int32_t bos_token = -1;           // -1: none
-  // Of a reward model's head (a *ForSequenceClassification), which scores texts and generates none; 0: a
-  // language model.
+  // Of a reward model's head (*ForSequenceClassification, *ForTokenClassification, *ForRewardModel,
+  // *ForProcessRewardModel), which scores texts and generates none; 0: a language model.
   int32_t labels = 0;
+  bool score_bias = false;        // the head's layers have biases
+  bool score_two_layers = false;  // Linear(hidden, hidden), ReLU, Linear(hidden, labels)
 
   int64_t ParameterCount() const;
 };

@@ -62,9 +62,29 @@ absl::Status ReadString(const Json& json, absl::string_view key, std::string& ou
   return absl::OkStatus();
 }
 
-// `scores`: it is a reward model of that architecture.
-absl::StatusOr<Architecture> ReadArchitecture(const Json& json, bool& scores) {
-  static constexpr absl::string_view kScores = "ForSequenceClassification";
+// The classes that have a head to score with, and none for tokens. transformers has the first two; the others
+// are Qwen's own (modeling_qwen2_rm.py), whose numbers of labels are fixed.
+struct ScoreHeadClass {
+  absl::string_view suffix;
+  bool bias;
+  bool two_layers;
+  int32_t labels;  // 0: the configuration says
+};
+constexpr ScoreHeadClass kScoreHeads[] = {{"ForSequenceClassification", false, false, 0},
+                                          {"ForTokenClassification", true, false, 0},
+                                          {"ForProcessRewardModel", true, true, 2},
+                                          {"ForRewardModel", true, true, 1}};
+
+// Takes the ending of a class that scores off `name`; null: it is none.
+const ScoreHeadClass* TakeScoreHead(absl::string_view& name) {
+  for (const ScoreHeadClass& head : kScoreHeads) {
+    if (absl::ConsumeSuffix(&name, head.suffix)) return &head;
+  }
+  return nullptr;
+}
+
+// `head`: not null for a reward model of that architecture.
+absl::StatusOr<Architecture> ReadArchitecture(const Json& json, const ScoreHeadClass*& head) {
   struct Known {
     absl::string_view class_name, model_type;
     Architecture architecture;
@@ -78,8 +98,8 @@ absl::StatusOr<Architecture> ReadArchitecture(const Json& json, bool& scores) {
       list != nullptr && list->is_array() && !list->empty() && (*list)[0].is_string()) {
     found = (*list)[0].get<std::string>();
     absl::string_view base = found;
-    scores = absl::ConsumeSuffix(&base, kScores);
-    const std::string generates = scores ? absl::StrCat(base, "ForCausalLM") : found;
+    head = TakeScoreHead(base);
+    const std::string generates = head != nullptr ? absl::StrCat(base, "ForCausalLM") : found;
     for (const Known& known : kKnown) {
       if (generates == known.class_name) return known.architecture;
     }
@@ -246,15 +266,18 @@ absl::StatusOr<ModelConfig> ParseHfConfig(absl::string_view text, absl::string_v
   SPRINT_ASSIGN_OR_RETURN(const Json json, ParseJson(text, "config.json", Reason::kModelDamaged));
   if (!json.is_object()) return Damaged("expected an object");
   ModelConfig config;
-  bool scores = false;
-  SPRINT_ASSIGN_OR_RETURN(config.architecture, ReadArchitecture(json, scores));
+  const ScoreHeadClass* head = nullptr;
+  SPRINT_ASSIGN_OR_RETURN(config.architecture, ReadArchitecture(json, head));
   SPRINT_RETURN_IF_ERROR(RefuseTheUnknown(json));
   SPRINT_RETURN_IF_ERROR(ReadSizes(json, config));
   SPRINT_RETURN_IF_ERROR(ReadDouble(json, "rms_norm_eps", false, config.rms_norm_eps));
   SPRINT_RETURN_IF_ERROR(ReadBool(json, "tie_word_embeddings", config.tied_embeddings));
-  if (scores) {
-    SPRINT_RETURN_IF_ERROR(ReadLabels(json, config.labels));
-    config.tied_embeddings = true;  // its file has no lm_head
+  if (head != nullptr) {
+    config.labels = head->labels;
+    if (config.labels == 0) SPRINT_RETURN_IF_ERROR(ReadLabels(json, config.labels));
+    config.score_bias = head->bias;
+    config.score_two_layers = head->two_layers;
+    config.tied_embeddings = true;  // its lm_head, where its file has one, is not used
   }
   bool attention_bias = false;
   SPRINT_RETURN_IF_ERROR(ReadBool(json, "attention_bias", attention_bias));

@@ -43,7 +43,11 @@ struct ModelTensors {
   std::vector<LayerTensors> layers;
   const TensorInfo* final_norm = nullptr;
   const TensorInfo* lm_head = nullptr;  // [vocab, hidden]; the embedding's when tied
-  const TensorInfo* score = nullptr;    // [labels, hidden] of a reward model, else null
+  // Of a reward model, else null; biases and the inner layer where the configuration says.
+  const TensorInfo* score = nullptr;             // [labels, hidden]
+  const TensorInfo* score_bias = nullptr;        // [labels]
+  const TensorInfo* score_inner = nullptr;       // [hidden, hidden]
+  const TensorInfo* score_inner_bias = nullptr;  // [hidden]
 };
 
 // Immutable; thread-safe.

@@ -74,6 +74,19 @@ absl::StatusOr<const TensorInfo*> Need(const WeightIndex& weights, const std::st
   return tensor;
 }
 
+absl::Status FindScoreTensors(const ModelConfig& config, const WeightIndex& weights, ModelTensors& found) {
+  if (config.labels == 0) return absl::OkStatus();
+  const std::string outer = config.score_two_layers ? "score.2" : "score";
+  SPRINT_ASSIGN_OR_RETURN(found.score, Need(weights, outer + ".weight", {config.labels, config.hidden}));
+  if (config.score_bias) {
+    SPRINT_ASSIGN_OR_RETURN(found.score_bias, Need(weights, outer + ".bias", {config.labels}));
+  }
+  if (!config.score_two_layers) return absl::OkStatus();
+  SPRINT_ASSIGN_OR_RETURN(found.score_inner, Need(weights, "score.0.weight", {config.hidden, config.hidden}));
+  SPRINT_ASSIGN_OR_RETURN(found.score_inner_bias, Need(weights, "score.0.bias", {config.hidden}));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ModelTensors> FindModelTensors(const ModelConfig& config, const WeightIndex& weights,
@@ -102,9 +115,7 @@ absl::StatusOr<ModelTensors> FindModelTensors(const ModelConfig& config, const W
     SPRINT_ASSIGN_OR_RETURN(found.lm_head, Need(weights, gguf ? "output.weight" : "lm_head.weight",
                                                 {config.vocab, config.hidden}));
   }
-  if (config.labels > 0) {
-    SPRINT_ASSIGN_OR_RETURN(found.score, Need(weights, "score.weight", {config.labels, config.hidden}));
-  }
+  SPRINT_RETURN_IF_ERROR(FindScoreTensors(config, weights, found));
   return found;
 }
 
@@ -120,7 +131,13 @@ std::vector<std::pair<std::string, const TensorInfo*>> UsedTensors(const ModelTe
   }
   used.emplace_back("model.norm.weight", tensors.final_norm);
   if (tensors.lm_head != tensors.embedding) used.emplace_back("lm_head.weight", tensors.lm_head);
-  if (tensors.score != nullptr) used.emplace_back("score.weight", tensors.score);
+  const bool two_layers = tensors.score_inner != nullptr;
+  if (two_layers) used.emplace_back("score.0.weight", tensors.score_inner);
+  if (tensors.score_inner_bias != nullptr) used.emplace_back("score.0.bias", tensors.score_inner_bias);
+  if (tensors.score != nullptr)
+    used.emplace_back(two_layers ? "score.2.weight" : "score.weight", tensors.score);
+  if (tensors.score_bias != nullptr)
+    used.emplace_back(two_layers ? "score.2.bias" : "score.bias", tensors.score_bias);
   return used;
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "proto/spec_io.h"
+#include "proto/spec_words.h"
 
 namespace sprint {
 namespace {
@@ -161,6 +162,10 @@ absl::Status CompleteSpec(v1::ExperimentSpec& spec, const std::string& spec_fold
   SPRINT_RETURN_IF_ERROR(CompletePrompt(*spec.mutable_prompt()));
   SPRINT_RETURN_IF_ERROR(CompleteArms(*spec.mutable_arms(), spec_folder));
   SPRINT_RETURN_IF_ERROR(CompleteDecoding(*spec.mutable_decoding()));
+  for (int i = 0; i < spec.hidden_states_size(); ++i) {
+    const std::string wrong = WrongLayerWord(spec.hidden_states(i));
+    if (!wrong.empty()) return Bad(absl::StrCat("hidden_states[", i, "] ", wrong));
+  }
   if (!spec.has_samples()) spec.set_samples(1);
   if (spec.samples() < 1) return Bad(absl::StrCat("samples is ", spec.samples(), "; at least 1"));
   if (spec.samples() > 1 && spec.decoding().temperature() == 0) {

@@ -10,6 +10,7 @@
 #include "google/protobuf/text_format.h"
 #include "proto/spec_fill.h"
 #include "proto/spec_value.h"
+#include "proto/spec_words.h"
 
 namespace sprint {
 namespace {
@@ -124,6 +125,20 @@ absl::Status CheckTexts(const Message& message, const std::string& path, const s
   return absl::OkStatus();
 }
 
+// REQUIRES: FillMessage has taken `root`.
+absl::Status CheckLayerWords(const SpecValue& root, const std::string& file_name) {
+  for (const SpecField& field : root.fields) {
+    if (field.name != "hidden_states") continue;
+    for (size_t i = 0; i < field.value.items.size(); ++i) {
+      const SpecValue& word = field.value.items[i];
+      const std::string wrong = WrongLayerWord(word.scalar);
+      if (!wrong.empty())
+        return SpecError(file_name, word.line, absl::StrCat("hidden_states[", i, "] ", wrong));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ExperimentSpec> ParseSpec(absl::string_view text, const std::string& file_name) {
@@ -133,6 +148,7 @@ absl::StatusOr<v1::ExperimentSpec> ParseSpec(absl::string_view text, const std::
   if (ending == ".yaml" || ending == ".yml" || ending == ".json") {
     SPRINT_ASSIGN_OR_RETURN(const SpecValue root, ParseSpecValue(text, file_name));
     SPRINT_RETURN_IF_ERROR(FillMessage(root, file_name, spec));
+    SPRINT_RETURN_IF_ERROR(CheckLayerWords(root, file_name));
   } else if (ending == ".textproto" || ending == ".txtpb" || ending == ".pbtxt") {
     SPRINT_RETURN_IF_ERROR(ParseTextproto(text, file_name, spec));
   } else {

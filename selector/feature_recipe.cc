@@ -6,9 +6,11 @@
 #include "absl/strings/strip.h"
 #include "base/status.h"
 #include "model/chat_format.h"
+#include "model/hidden_state.h"
 #include "model/model_files.h"
 #include "selector/hidden_features.h"
 #include "selector/sentence_encoder.h"
+#include "selector/stored_hidden.h"
 
 namespace sprint {
 namespace {
@@ -40,6 +42,12 @@ absl::StatusOr<std::vector<RecipePart>> ParseRecipe(const std::string& recipe) {
   return parts;
 }
 
+absl::StatusOr<std::shared_ptr<const ModelFiles>> ModelOf(const FeatureSources& sources) {
+  if (sources.model.empty())
+    return absl::InvalidArgumentError("features hidden:LAYER need the model; name it by --model");
+  return OpenModel(sources.model);
+}
+
 absl::StatusOr<std::unique_ptr<FeatureExtractor>> MakeExtractor(const RecipePart& part,
                                                                 const FeatureSources& sources) {
   if (part.kind == RecipePart::Kind::kSentence) {
@@ -49,19 +57,25 @@ absl::StatusOr<std::unique_ptr<FeatureExtractor>> MakeExtractor(const RecipePart
     }
     return MakeSentenceFeatures(sources.encoder, sources.threads);
   }
-  if (sources.model.empty())
-    return absl::InvalidArgumentError("features hidden:LAYER need the model; name it by --model");
-  SPRINT_ASSIGN_OR_RETURN(auto model, OpenModel(sources.model));
-  const int32_t layer = part.layer >= 0 ? part.layer : (model->config.layers - 1) / 2;
-  return MakeHiddenFeatures(std::move(model), layer, sources.weights_hash, sources.threads);
+  SPRINT_ASSIGN_OR_RETURN(auto model, ModelOf(sources));
+  return MakeHiddenFeatures(std::move(model), part.layer, sources.weights_hash, sources.threads);
 }
 
-absl::StatusOr<FeatureMatrix> MakePart(const RecipePart& part, absl::Span<const SnapshotProblem> problems,
+absl::StatusOr<FeatureMatrix> MakePart(RecipePart part, absl::Span<const SnapshotProblem> problems,
                                        const FeatureSources& sources, const FeatureProgressFn& progress) {
   if (part.kind == RecipePart::Kind::kFile) {
     if (sources.file.empty())
       return absl::InvalidArgumentError("features from a file need one; name it by --features-file");
     return ReadFeatureFile(sources.file, static_cast<int64_t>(problems.size()));
+  }
+  if (part.kind == RecipePart::Kind::kHidden) {
+    if (part.layer < 0) {
+      SPRINT_ASSIGN_OR_RETURN(const auto model, ModelOf(sources));
+      SPRINT_ASSIGN_OR_RETURN(part.layer, LayerOf("middle", model->config.layers));
+    }
+    SPRINT_ASSIGN_OR_RETURN(auto stored,
+                            StoredHidden(sources.database, sources.weights_hash, part.layer, problems));
+    if (stored.has_value()) return *std::move(stored);
   }
   SPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<FeatureExtractor> extractor, MakeExtractor(part, sources));
   const auto total = static_cast<int64_t>(problems.size());

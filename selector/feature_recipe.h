@@ -26,10 +26,12 @@ namespace sprint {
 struct FeatureSources {
   std::string model;         // of hidden:L
   std::string weights_hash;  // hex; the model must have these weights; empty: not checked
-  std::string encoder;       // of minilm: the folder of all-MiniLM-L6-v2
-  std::string file;          // of file
-  std::string cache;         // a folder; empty: nothing is cached
-  int threads = 0;           // 0: all the process may use
+  // Of hidden:L: taken from here where all are stored (sprint embed). A file that is not there is no error.
+  std::string database = "sprint.db";
+  std::string encoder;  // of minilm: the folder of all-MiniLM-L6-v2
+  std::string file;     // of file
+  std::string cache;    // a folder; empty: nothing is cached
+  int threads = 0;      // 0: all the process may use
 };
 
 // INVALID_ARGUMENT naming the part that is not known.

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "selector/stored_hidden.h"
 #include "worker/engine/parallel.h"
 #include "worker/engine/torch_engine.h"
 
@@ -14,11 +15,7 @@ class HiddenFeatures : public FeatureExtractor {
                  std::unique_ptr<Engine> engine)
       : model_(std::move(model)),
         layer_(layer),
-        identity_(Hasher("hidden/1")
-                      .Add("weights", weights)
-                      .AddInt("layer", layer)
-                      .Add("numerics", engine->NumericsDescription())
-                      .Finish()),
+        identity_(HiddenIdentity(weights, layer, engine->NumericsDescription())),
         engine_(std::move(engine)) {}
 
   std::string kind() const override { return absl::StrCat("hidden:", layer_); }

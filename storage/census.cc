@@ -23,7 +23,7 @@ absl::StatusOr<int64_t> CountExisting(Database& database, int64_t run, absl::Spa
                           database.Prepare("SELECT question_id FROM question WHERE hash = ?1"));
   SPRINT_ASSIGN_OR_RETURN(Statement cells,
                           database.Prepare("SELECT arm_id FROM outcome WHERE run_id = ?1 AND "
-                                           "question_id = ?2 AND sample < ?3"));
+                                           "question_id = ?2 AND sample >= ?3 AND sample < ?3 + ?4"));
   int64_t existing = 0;
   for (const CensusBlock& block : blocks) {
     absl::flat_hash_set<int64_t> wanted;
@@ -34,7 +34,7 @@ absl::StatusOr<int64_t> CountExisting(Database& database, int64_t run, absl::Spa
     for (const Hash256& question : block.questions) {
       SPRINT_ASSIGN_OR_RETURN(const int64_t id, IdOf(find_question, question));
       if (id == 0) continue;
-      Query query(cells, run, id, block.samples);
+      Query query(cells, run, id, block.first_sample, block.samples);
       for (;;) {
         SPRINT_ASSIGN_OR_RETURN(const bool more, query.Next());
         if (!more) break;

@@ -49,20 +49,21 @@ absl::StatusOr<ExperimentRecord> ExperimentLoader::Load() {
 
 absl::Status ExperimentLoader::LoadHead() {
   bool found = false;
-  SPRINT_RETURN_IF_ERROR(
-      ForRows(database_,
-              "SELECT selection, name, state, priority, mixed_numerics, created FROM experiment "
-              "WHERE experiment_id = ?1",
-              record_.id.value(), [&](Query& row) -> absl::Status {
-                found = true;
-                SPRINT_ASSIGN_OR_RETURN(record_.selection, Hash256::FromRaw(row.Bytes(0)));
-                record_.name = row.Text(1);
-                record_.state = static_cast<ExperimentState>(row.Int(2));
-                record_.priority = static_cast<int32_t>(row.Int(3));
-                record_.mixed_numerics = row.Int(4) != 0;
-                record_.created = absl::FromUnixMicros(row.Int(5));
-                return absl::OkStatus();
-              }));
+  SPRINT_RETURN_IF_ERROR(ForRows(
+      database_,
+      "SELECT selection, name, state, priority, mixed_numerics, created, hidden_layers FROM experiment "
+      "WHERE experiment_id = ?1",
+      record_.id.value(), [&](Query& row) -> absl::Status {
+        found = true;
+        SPRINT_ASSIGN_OR_RETURN(record_.selection, Hash256::FromRaw(row.Bytes(0)));
+        record_.name = row.Text(1);
+        record_.state = static_cast<ExperimentState>(row.Int(2));
+        record_.priority = static_cast<int32_t>(row.Int(3));
+        record_.mixed_numerics = row.Int(4) != 0;
+        record_.created = absl::FromUnixMicros(row.Int(5));
+        SPRINT_ASSIGN_OR_RETURN(record_.hidden_layers, NumbersFromJson(row.Text(6)));
+        return absl::OkStatus();
+      }));
   if (found) return absl::OkStatus();
   return Error(absl::StatusCode::kNotFound, Reason::kExperimentUnknown,
                absl::StrCat(database_->path(), " has no experiment ", record_.id.value(),

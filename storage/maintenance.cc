@@ -44,6 +44,7 @@ class Checker {
     Try("foreign keys", [this] { return CheckForeignKeys(); });
     Try("questions", [this] { return CheckQuestions(); });
     Try("outcomes", [this] { return CheckOutcomes(); });
+    Try("hidden states", [this] { return CheckFeatures(); });
     Try("counters", [this] { return CheckCounters(); });
     return std::move(report_);
   }
@@ -64,6 +65,7 @@ class Checker {
   absl::Status CheckForeignKeys();
   absl::Status CheckQuestions();
   absl::Status CheckOutcomes();
+  absl::Status CheckFeatures();
   absl::Status CheckCounters();
 
   Database* const database_;
@@ -135,6 +137,23 @@ absl::Status Checker::CheckOutcomes() {
     } else {
       ++report_.payloads;
     }
+  }
+}
+
+absl::Status Checker::CheckFeatures() {
+  SPRINT_ASSIGN_OR_RETURN(const int64_t there, database_->QueryInt("SELECT count(*) FROM sqlite_schema WHERE "
+                                                                   "name = 'feature'"));
+  if (there == 0) return absl::OkStatus();  // a file of an older schema
+  SPRINT_ASSIGN_OR_RETURN(
+      Statement select,
+      database_->Prepare("SELECT f.question_id, k.layer, length(f.vector), 4 * k.width FROM feature f JOIN "
+                         "feature_kind k USING (feature_kind_id) WHERE length(f.vector) <> 4 * k.width"));
+  Query query(select);
+  for (;;) {
+    SPRINT_ASSIGN_OR_RETURN(const bool more, query.Next());
+    if (!more) return absl::OkStatus();
+    Found(absl::StrCat("question ", query.Int(0), ": its hidden state of layer ", query.Int(1), " has ",
+                       query.Int(2), " bytes, not ", query.Int(3)));
   }
 }
 

@@ -15,6 +15,13 @@ int64_t Intern(absl::flat_hash_map<Hash256, int64_t>& ids, std::vector<T>& all, 
 
 }  // namespace
 
+void MemoryDisk::AddFeature(const CellKey& cell, const HiddenState& hidden) {
+  const RunRecord& run = runs[static_cast<size_t>(cell.run.value() - 1)];
+  std::map<QuestionId, std::vector<float>>& kind = features[{run.weights_hash, run.dtype, hidden.layer}];
+  if (!kind.empty() && kind.begin()->second.size() != hidden.values.size()) return;
+  kind.try_emplace(cell.question, hidden.values);
+}
+
 bool MemoryDisk::Knows(const CellKey& cell) const {
   return cell.run.valid() && cell.run.value() <= static_cast<int64_t>(runs.size()) && cell.question.valid() &&
          cell.question.value() <= static_cast<int64_t>(questions.size()) && cell.arm.valid() &&

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct MemoryDisk {
   };
 
   bool Knows(const CellKey& cell) const;
+  // As Store::Commit says. REQUIRES: the cell's run is known.
+  void AddFeature(const CellKey& cell, const HiddenState& hidden);
 
   // A test looks at the disk while a coordinator's thread writes to it. Held by the store's calls and by
   // the functions of memory_store.h, not by those above.
@@ -66,6 +69,8 @@ struct MemoryDisk {
   std::vector<AlarmRecord> alarms;
   std::map<Hash256, SelectorRecord> selectors;  // by the hash of their bytes
   std::vector<TrainingRecord> trainings;
+  // The hidden states of questions, by (weights, dtype, layer).
+  std::map<std::tuple<Hash256, std::string, int32_t>, std::map<QuestionId, std::vector<float>>> features;
 };
 
 }  // namespace sprint

@@ -92,6 +92,7 @@ absl::StatusOr<CreatedExperiment> MemoryStore::CreateExperiment(const Experiment
   head.name = plan.name;
   head.priority = plan.priority;
   head.mixed_numerics = plan.mixed_numerics;
+  head.hidden_layers = plan.hidden_layers;
   if (head.state != ExperimentState::kFinished) head.state = ExperimentState::kRunning;
   experiment.SetProblems(*disk_, plan);
   if (!created.continued) experiment.Recount(*disk_);
@@ -262,6 +263,7 @@ absl::Status MemoryStore::Commit(const WriteBatch& batch) {
       counters->tokens += static_cast<int64_t>(outcome.tokens.size());
       counters->truncated += IsTruncated(outcome.finish) ? 1 : 0;
     }
+    for (const HiddenState& hidden : outcome.hidden) disk_->AddFeature(outcome.cell, hidden);
     for (const VerdictRecord& verdict : outcome.verdicts) Judge(outcome.cell, verdict);
   }
   for (const VerdictRecord& verdict : batch.verdicts) Judge(verdict.cell, verdict);

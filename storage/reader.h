@@ -36,11 +36,12 @@ inline std::string TextOf(const SqlValue& value) {
   return text == nullptr ? std::string() : *text;
 }
 
-// Cells by content hashes: every question under every arm, samples 0 … `samples` - 1.
+// Cells by content hashes: every question under every arm, `samples` samples from `first_sample` on.
 struct CensusBlock {
   std::vector<Hash256> questions;
   std::vector<Hash256> arms;
   int32_t samples = 1;
+  int32_t first_sample = 0;
 };
 // What exists already of a selection: for `launch --dry-run`.
 struct SelectionCensus {

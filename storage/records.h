@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "model/arm.h"
 #include "model/decoding.h"
+#include "model/hidden_state.h"
 
 namespace sprint {
 
@@ -23,7 +24,7 @@ struct RunRecord {
   Hash256 weights_hash;
   Hash256 tokenizer_hash;
   std::string dtype;            // "f32", "bf16"
-  std::string engine_mode;      // "exact"
+  std::string engine_mode;      // model/engine_mode.h
   int32_t sampler_version = 0;  // decoding.sampler_version(); 0: greedy, nothing is drawn
   Decoding decoding;
   uint64_t seed = 0;
@@ -65,6 +66,9 @@ struct ExperimentPlan {
   std::string spec;  // YAML, for people
   int32_t priority = 0;
   bool mixed_numerics = false;
+  // Layers whose hidden states the unpruned model's answers bring along; ascending. Not part of the
+  // selection.
+  std::vector<int32_t> hidden_layers;
   std::vector<RunRecord> runs;
   std::vector<QuestionRecord> questions;  // distinct by hash
   std::vector<ProblemRecord> problems;
@@ -140,6 +144,7 @@ struct ExperimentRecord {
   ExperimentState state = ExperimentState::kRunning;
   int32_t priority = 0;
   bool mixed_numerics = false;
+  std::vector<int32_t> hidden_layers;
   absl::Time created;
   std::vector<StoredRun> runs;
   std::vector<StoredArm> arms;            // of all its blocks, distinct
@@ -177,6 +182,9 @@ struct OutcomeRecord {
   // of storage/payload.h); empty: the store encodes them itself.
   std::string encoded_tokens;
   std::string encoded_text;
+  // Of the prompt, by the unpruned model; stored beside the outcome under (the run's weights and dtype,
+  // layer, question). What is there already stays.
+  std::vector<HiddenState> hidden;
   // Its verdicts, one per gold that a known experiment has for the question.
   std::vector<VerdictRecord> verdicts;
   // The experiments that the core knows to hold the cell. The store finds out by itself whose counters

@@ -38,10 +38,11 @@ absl::Status MakeMeta(Database& database) {
 }  // namespace
 
 absl::Span<const Migration> Migrations() {
-  static const std::array<Migration, 3> kMigrations = {{
+  static const std::array<Migration, 4> kMigrations = {{
       {1, "tables and views", Tables1AndViews1().c_str()},
       {2, "rules of decoding", kRules2},
       {3, "selectors and trainings", kSelectors3},
+      {4, "hidden states", kFeatures4},
   }};
   return kMigrations;
 }
@@ -49,7 +50,7 @@ absl::Span<const Migration> Migrations() {
 int32_t SchemaVersion() { return Migrations().back().to; }
 
 absl::Span<const ViewDescription> DocumentedViews() {
-  static const std::array<ViewDescription, 7> kViews = {{
+  static const std::array<ViewDescription, 8> kViews = {{
       {"v_outcome",
        "one row per experiment, problem, arm and sample: right or wrong, answer, tokens, finish"},
       {"v_arm_accuracy", "per arm: cells, done, correct, accuracy, mean tokens (from the counters: instant)"},
@@ -58,6 +59,7 @@ absl::Span<const ViewDescription> DocumentedViews() {
       {"v_coverage", "per problem: arms that answered, arms that were right, whether any was"},
       {"v_progress", "per experiment: state, cells, done, missing, quarantined (from the counters: instant)"},
       {"v_judged", "the narrow rows that the views above count: problem, arm, sample, right or wrong"},
+      {"v_feature", "per problem and layer: the model's hidden state of the prompt's last token, f32"},
   }};
   return kViews;
 }

@@ -8,6 +8,7 @@ extern const char kTables1[];
 extern const char kViews1[];
 extern const char kRules2[];
 extern const char kSelectors3[];
+extern const char kFeatures4[];
 
 }  // namespace sprint
 

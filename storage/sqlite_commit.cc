@@ -4,7 +4,6 @@
 #include "storage/sqlite_store_impl.h"
 
 namespace sprint {
-
 absl::Status SqliteStore::Commit(const WriteBatch& batch) {
   if (batch.empty()) return absl::OkStatus();
   return Write([&]() -> absl::Status {
@@ -48,6 +47,7 @@ absl::Status SqliteStore::AddOutcome(const OutcomeRecord& outcome, CounterDeltas
                                NullableId{outcome.worker.value()}, NullableId{outcome.numerics.value()},
                                absl::ToUnixMicros(outcome.started), absl::ToUnixMicros(outcome.finished))
                              .Run());
+  for (const HiddenState& hidden : outcome.hidden) SPRINT_RETURN_IF_ERROR(AddFeature(outcome, hidden));
   CellVerdicts judged;
   for (const VerdictRecord& verdict : outcome.verdicts) {
     SPRINT_RETURN_IF_ERROR(InsertVerdict(cell, verdict));
@@ -64,6 +64,26 @@ absl::Status SqliteStore::AddOutcome(const OutcomeRecord& outcome, CounterDeltas
     delta.correct += judged.Correct(holder.golds) ? 1 : 0;
   }
   return absl::OkStatus();
+}
+
+absl::Status SqliteStore::AddFeature(const OutcomeRecord& outcome, const HiddenState& hidden) {
+  const int64_t run = outcome.cell.run.value();
+  const auto width = static_cast<int64_t>(hidden.values.size());
+  int64_t kind = 0;
+  {
+    Query find(statements_.find_feature_kind, run, hidden.layer);
+    SPRINT_ASSIGN_OR_RETURN(const bool found, find.Next());
+    if (found && find.Int(1) != width) return absl::OkStatus();
+    if (found) kind = find.Int(0);
+  }
+  if (kind == 0) {
+    SPRINT_RETURN_IF_ERROR(Query(statements_.insert_feature_kind, run, hidden.layer, width).Run());
+    kind = database_->last_insert_id();
+  }
+  const std::string bytes = FloatBytes(hidden.values);
+  return Query(statements_.insert_feature, kind, outcome.cell.question.value(),
+               NullableId{outcome.numerics.value()}, BlobView{bytes})
+      .Run();
 }
 
 absl::Status SqliteStore::InsertVerdict(const CellKey& cell, const VerdictRecord& verdict) {

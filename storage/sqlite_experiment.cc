@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "storage/plan_writer.h"
 #include "storage/sqlite_store_impl.h"
+#include "storage/string_list.h"
 
 namespace sprint {
 
@@ -45,11 +46,13 @@ absl::StatusOr<CreatedExperiment> SqliteStore::Continue(ExperimentId id, const E
   SPRINT_ASSIGN_OR_RETURN(
       Statement renew,
       database_->Prepare("UPDATE experiment SET name = ?2, spec = ?3, priority = ?4, "
-                         "mixed_numerics = ?5, state = CASE state WHEN ?6 THEN ?6 ELSE ?7 END "
+                         "mixed_numerics = ?5, state = CASE state WHEN ?6 THEN ?6 ELSE ?7 END, "
+                         "hidden_layers = ?8 "
                          "WHERE experiment_id = ?1"));
   SPRINT_RETURN_IF_ERROR(Query(renew, id.value(), plan.name, plan.spec, plan.priority, plan.mixed_numerics,
                                static_cast<int64_t>(ExperimentState::kFinished),
-                               static_cast<int64_t>(ExperimentState::kRunning))
+                               static_cast<int64_t>(ExperimentState::kRunning),
+                               NumbersToJson(plan.hidden_layers))
                              .Run());
   SPRINT_ASSIGN_OR_RETURN(Statement sums,
                           database_->Prepare("SELECT sum(cells), sum(done) FROM experiment_arm "
@@ -63,11 +66,12 @@ absl::StatusOr<CreatedExperiment> SqliteStore::Begin(const Hash256& selection, c
                                                      absl::Time now) {
   SPRINT_ASSIGN_OR_RETURN(
       Statement insert, database_->Prepare("INSERT INTO experiment (selection, name, spec, state, priority, "
-                                           "mixed_numerics, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
-  SPRINT_RETURN_IF_ERROR(Query(insert, selection, plan.name, plan.spec,
-                               static_cast<int64_t>(ExperimentState::kRunning), plan.priority,
-                               plan.mixed_numerics, absl::ToUnixMicros(now))
-                             .Run());
+                                           "mixed_numerics, created, hidden_layers) VALUES (?1, ?2, ?3, ?4, "
+                                           "?5, ?6, ?7, ?8)"));
+  SPRINT_RETURN_IF_ERROR(
+      Query(insert, selection, plan.name, plan.spec, static_cast<int64_t>(ExperimentState::kRunning),
+            plan.priority, plan.mixed_numerics, absl::ToUnixMicros(now), NumbersToJson(plan.hidden_layers))
+          .Run());
   CreatedExperiment created;
   created.id = ExperimentId(database_->last_insert_id());
   PlanWriter writer(database_.get(), &encoder_, &plan);

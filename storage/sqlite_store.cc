@@ -119,6 +119,15 @@ absl::Status SqliteStore::PrepareStatements() {
       {&statements_.insert_alarm,
        "INSERT INTO alarm (run_id, question_id, arm_id, sample, worker_id, numerics_id, tokens, text, at) "
        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"},
+      {&statements_.find_feature_kind,
+       "SELECT k.feature_kind_id, k.width FROM run r CROSS JOIN feature_kind k ON k.weights_hash = "
+       "r.weights_hash "
+       "AND k.dtype = r.dtype AND k.layer = ?2 WHERE r.run_id = ?1"},
+      {&statements_.insert_feature_kind,
+       "INSERT INTO feature_kind (weights_hash, dtype, layer, width) SELECT weights_hash, dtype, ?2, ?3 FROM "
+       "run "
+       "WHERE run_id = ?1"},
+      {&statements_.insert_feature, "INSERT INTO feature VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING"},
       {&statements_.find_worker, "SELECT worker_id FROM worker WHERE instance = ?1"},
       {&statements_.insert_worker,
        "INSERT INTO worker (instance, name, device, software, first_seen) VALUES (?1, ?2, ?3, ?4, ?5)"},

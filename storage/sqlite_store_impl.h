@@ -49,6 +49,7 @@ class SqliteStore : public Store {
     Statement epoch;
     Statement insert_answer, insert_outcome, insert_verdict, verdicts_of_cell, move_counters;
     Statement upsert_failure, clear_failure, set_state, insert_alarm;
+    Statement find_feature_kind, insert_feature_kind, insert_feature;
     Statement find_worker, insert_worker, find_numerics, insert_numerics, find_answer;
   };
   // The position, among an experiment's (block, question) pairs, that Unjudged goes on from.
@@ -75,6 +76,7 @@ class SqliteStore : public Store {
   void KeepLogShort();
 
   absl::Status AddOutcome(const OutcomeRecord& outcome, CounterDeltas& deltas);
+  absl::Status AddFeature(const OutcomeRecord& outcome, const HiddenState& hidden);
   absl::Status InsertVerdict(const CellKey& cell, const VerdictRecord& verdict);
   absl::Status AddVerdict(const VerdictRecord& verdict, CounterDeltas& deltas);
   absl::StatusOr<CellVerdicts> VerdictsOf(const CellKey& cell);

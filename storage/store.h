@@ -67,9 +67,9 @@ class Store {
 
   // Stores runs, questions, arms, golds and the selection, with counters over the rows that exist
   // already. A known selection is continued: its state becomes running again unless it is finished,
-  // its name, spec, priority, mixed_numerics and problems become the plan's, and the runs' path hints
-  // are renewed. INVALID_ARGUMENT as CheckPlan's. Costs a look at the rows that exist, never at cells
-  // that do not.
+  // its name, spec, priority, mixed_numerics, hidden_layers and problems become the plan's, and the runs'
+  // path hints are renewed. INVALID_ARGUMENT as CheckPlan's. Costs a look at the rows that exist, never at
+  // cells that do not.
   virtual absl::StatusOr<CreatedExperiment> CreateExperiment(const ExperimentPlan& plan, absl::Time now) = 0;
   // NOT_FOUND (kExperimentUnknown).
   virtual absl::StatusOr<ExperimentRecord> LoadExperiment(ExperimentId id) = 0;
@@ -83,7 +83,8 @@ class Store {
   virtual absl::StatusOr<WorkerId> InternWorker(const WorkerRecord& worker) = 0;
   virtual absl::StatusOr<NumericsId> InternNumerics(const std::string& description) = 0;
 
-  // One transaction. Counters of (experiment, arm) move with outcomes and verdicts.
+  // One transaction. Counters of (experiment, arm) move with outcomes and verdicts. A hidden state whose
+  // width is not that of the first of its kind is not stored; one that is there already stays.
   virtual absl::Status Commit(const WriteBatch& batch) = 0;
 
   // The durable tokens of a cell, to compare a late outcome with. NOT_FOUND when there is none.

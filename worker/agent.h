@@ -85,6 +85,7 @@ struct StartCell {
   CellKey cell;
   std::string arm;  // canonical name
   std::vector<int32_t> prompt;
+  std::vector<int32_t> hidden_after = {};  // layers whose hidden states its outcome brings along
 };
 struct CancelCells {
   std::vector<CellKey> cells;

@@ -13,6 +13,8 @@ namespace {
 // A coordinator that took the stream but does not greet back for so long is not one.
 constexpr absl::Duration kGreeting = absl::Seconds(30);
 constexpr size_t kOutcomesPerMessage = 64;
+// Beyond so many values of hidden states the next outcomes go into another message.
+constexpr size_t kHiddenPerMessage = size_t{4} << 20;
 constexpr int kMostDoublings = 20;
 
 }  // namespace
@@ -151,12 +153,15 @@ void Agent::State::Replay() {
 }
 
 void Agent::State::SayOutcomes(const std::vector<int64_t>& numbers) {
-  for (size_t begin = 0; begin < numbers.size(); begin += kOutcomesPerMessage) {
+  for (size_t next = 0; next < numbers.size();) {
     Outcomes message;
     std::set<LeaseId> leases;
-    for (size_t i = begin; i < std::min(numbers.size(), begin + kOutcomesPerMessage); ++i) {
-      message.outcomes.push_back(outcomes.at(numbers[i]));
+    size_t hidden = 0;
+    while (next < numbers.size() && message.outcomes.size() < kOutcomesPerMessage &&
+           hidden < kHiddenPerMessage) {
+      message.outcomes.push_back(outcomes.at(numbers[next++]));
       leases.insert(message.outcomes.back().lease);
+      for (const HiddenState& state : message.outcomes.back().hidden) hidden += state.values.size();
     }
     for (const LeaseId lease : leases) {
       const AgentGrant& grant = grants.at(lease);

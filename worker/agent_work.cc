@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/arm.h"
 #include "worker/agent_state.h"
 
 namespace sprint {
@@ -237,7 +238,10 @@ void Agent::State::Start(const CellKey& cell, std::vector<CellKey>& started) {
   ++in_engine;
   const AgentGrant& grant = grants.at(task.lease);
   for (const GrantedArm& arm : grant.grant.arms) {
-    if (arm.arm == cell.arm) effects.commands.push_back(StartCell{cell, arm.name, grant.grant.prompt});
+    if (arm.arm != cell.arm) continue;
+    StartCell command{cell, arm.name, grant.grant.prompt};
+    if (arm.name == kBaselineName && cell.sample == 0) command.hidden_after = grant.grant.hidden_layers;
+    effects.commands.push_back(std::move(command));
   }
   started.push_back(cell);
 }

@@ -1,6 +1,7 @@
 #include "worker/engine_thread.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -9,20 +10,25 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "model/engine_mode.h"
+#include "model/hidden_state.h"
 
 namespace sprint {
 namespace {
 
-// Whether one engine serves both runs.
+// Whether one engine serves both runs: modes differ in what is loaded only where one has a head that scores.
 bool SameModel(const RunDescription& a, const RunDescription& b) {
+  const bool scores = IsScoreMode(a.engine_mode) || IsScoreMode(b.engine_mode);
   return a.weights_hash == b.weights_hash && a.tokenizer_hash == b.tokenizer_hash && a.dtype == b.dtype &&
-         a.engine_mode == b.engine_mode;
+         (a.engine_mode == b.engine_mode || !scores);
 }
 
-std::string HashLogprobs(const std::vector<float>& logprobs) {
-  const absl::string_view bytes(reinterpret_cast<const char*>(logprobs.data()),
-                                logprobs.size() * sizeof(float));
-  return std::string(Sha256(bytes).Raw());
+std::string HashFloats(absl::Span<const float> values) {
+  return std::string(Sha256(FloatBytes(values)).Raw());
+}
+
+bool AllFinite(absl::Span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
 }
 
 }  // namespace
@@ -114,53 +120,95 @@ void EngineThread::Cancel(const std::vector<CellKey>& cells) {
   const absl::flat_hash_set<CellKey> unwanted(cells.begin(), cells.end());
   std::erase_if(waiting_, [&](const StartCell& start) { return unwanted.contains(start.cell); });
   std::vector<SequenceId> ids;
-  for (const auto& [id, running] : running_) {
-    if (unwanted.contains(running.cell)) ids.push_back(id);
+  for (auto& [id, running] : running_) {
+    std::erase_if(running.cells, [&](const CellKey& cell) {
+      if (!unwanted.contains(cell)) return false;
+      SPRINT_LOG(kInfo) << "cancel " << CellForLog(cell);
+      return true;
+    });
+    if (running.cells.empty()) ids.push_back(id);
   }
   for (const SequenceId id : ids) {
     model_.engine->Cancel(id);
-    SPRINT_LOG(kInfo) << "cancel " << CellForLog(running_[id].cell);
     running_.erase(id);
   }
   // The engine has room again.
   tell_(EngineStarted{{}, Capacity()});
 }
 
+std::vector<StartCell> EngineThread::TakeTogether() {
+  std::vector<StartCell> starts = {std::move(waiting_.front())};
+  waiting_.pop_front();
+  const CellKey first = starts[0].cell;
+  const auto run = runs_.find(first.run);
+  if (run == runs_.end() || !IsEmbedMode(run->second.engine_mode)) return starts;
+  std::deque<StartCell> others;
+  for (StartCell& start : waiting_) {
+    const bool together =
+        start.cell.run == first.run && start.cell.question == first.question && start.cell.arm == first.arm;
+    if (together) {
+      starts.push_back(std::move(start));
+    } else {
+      others.push_back(std::move(start));
+    }
+  }
+  waiting_.swap(others);
+  return starts;
+}
+
 void EngineThread::StartWaiting() {
   std::vector<CellKey> started;
   while (!waiting_.empty()) {
-    const StartCell start = waiting_.front();
-    const auto run = runs_.find(start.cell.run);
+    const auto run = runs_.find(waiting_.front().cell.run);
     absl::Status status = run == runs_.end()
                               ? absl::FailedPreconditionError("the run of the cell was never described")
                               : LoadModel(run->second);
     if (status.ok() && model_.engine->Capacity() <= 0) break;
-    absl::StatusOr<Arm> arm = Arm::Parse(start.arm);
+    std::vector<StartCell> starts = TakeTogether();
+    absl::StatusOr<Arm> arm = Arm::Parse(starts[0].arm);
     if (status.ok()) status = arm.status();
+    Running running{{}, clock_->Now(), {}};
     const SequenceId id = next_id_++;
-    if (status.ok()) status = model_.engine->Submit(RequestOf(id, start, *std::move(arm), run->second));
-    if (absl::IsResourceExhausted(status) && !running_.empty()) break;  // it fits when others have ended
-    waiting_.pop_front();
-    if (!status.ok()) {
-      FailStart(start.cell, status);
-      continue;
+    if (status.ok()) {
+      SequenceRequest request = RequestOf(id, starts, *std::move(arm), run->second);
+      running.layers = request.hidden_after;
+      status = model_.engine->Submit(std::move(request));
     }
-    SPRINT_LOG(kInfo) << "start " << CellForLog(start.cell);
-    running_[id] = {start.cell, clock_->Now()};
-    started.push_back(start.cell);
+    if (absl::IsResourceExhausted(status) && !running_.empty()) {  // it fits when others have ended
+      waiting_.insert(waiting_.begin(), starts.begin(), starts.end());
+      break;
+    }
+    for (const StartCell& start : starts) {
+      if (!status.ok()) {
+        FailStart(start.cell, status);
+        continue;
+      }
+      SPRINT_LOG(kInfo) << "start " << CellForLog(start.cell);
+      running.cells.push_back(start.cell);
+      started.push_back(start.cell);
+    }
+    if (status.ok()) running_[id] = std::move(running);
   }
   if (!started.empty()) tell_(EngineStarted{std::move(started), Capacity()});
 }
 
-SequenceRequest EngineThread::RequestOf(SequenceId id, const StartCell& start, Arm arm,
+SequenceRequest EngineThread::RequestOf(SequenceId id, const std::vector<StartCell>& starts, Arm arm,
                                         const RunDescription& run) const {
-  SequenceRequest request{id, start.prompt, std::move(arm), run.decoding, run.seed, start.cell.sample};
-  if (model_.scores != nullptr) {
-    // The text is the prompt; the one token that is generated after it is dropped.
-    request.decoding = Decoding();
-    request.decoding.max_new_tokens = 1;
+  const StartCell& first = starts[0];
+  SequenceRequest request{id, first.prompt, std::move(arm), run.decoding, run.seed, first.cell.sample};
+  request.hidden_after = first.hidden_after;
+  const bool embeds = IsEmbedMode(run.engine_mode);
+  if (!embeds && model_.scores == nullptr) return request;
+  // The text is the prompt; the one token that is generated after it is dropped.
+  request.decoding = Decoding();
+  request.decoding.max_new_tokens = 1;
+  request.sample = 0;
+  request.hidden_after.clear();
+  if (!embeds) {
     request.hidden_after = {model_.scores->layer()};
+    return request;
   }
+  for (const StartCell& start : starts) request.hidden_after.push_back(start.cell.sample);
   return request;
 }
 
@@ -177,47 +225,67 @@ void EngineThread::Step() {
   for (const SequenceResult& result : *results) {
     const auto found = running_.find(result.id);
     if (found == running_.end()) continue;
-    outcomes.push_back(ToOutcome(result, found->second));
-    SPRINT_LOG(kInfo) << "finish " << CellForLog(found->second.cell) << " tokens=" << result.tokens.size();
+    const Running running = std::move(found->second);
     running_.erase(found);
+    for (const CellKey& cell : running.cells) {
+      absl::StatusOr<Outcome> outcome = ToOutcome(result, running, cell);
+      if (!outcome.ok()) {
+        FailStart(cell, outcome.status());
+        continue;
+      }
+      SPRINT_LOG(kInfo) << "finish " << CellForLog(cell) << " tokens=" << outcome->tokens.size();
+      outcomes.push_back(*std::move(outcome));
+    }
   }
   if (!outcomes.empty()) tell_(EngineFinished{std::move(outcomes), Capacity()});
 }
 
-Outcome EngineThread::ToOutcome(const SequenceResult& result, const Running& running) const {
+absl::StatusOr<Outcome> EngineThread::ToOutcome(const SequenceResult& result, const Running& running,
+                                                const CellKey& cell) const {
   Outcome outcome;
-  outcome.cell = running.cell;
+  outcome.cell = cell;
+  outcome.numerics = numerics_;
+  outcome.started = running.started;
+  outcome.finished = clock_->Now();
+  SPRINT_RETURN_IF_ERROR(Fill(result, running, outcome));
+  return outcome;
+}
+
+absl::Status EngineThread::Fill(const SequenceResult& result, const Running& running,
+                                Outcome& outcome) const {
+  const RunDescription& run = runs_.at(outcome.cell.run);
   if (model_.scores != nullptr) {
     const std::vector<float> logits = model_.scores->Logits(result.hidden.at(0));
     outcome.text = LogitsText(logits);
     outcome.logprob_sum = ScoreOf(logits);
-    outcome.finish = FinishReason::kStop;
-    Stamp(running, outcome);
-    return outcome;
+    return absl::OkStatus();
+  }
+  const bool embeds = IsEmbedMode(run.engine_mode);
+  for (size_t i = 0; i < running.layers.size(); ++i) {
+    if (embeds && running.layers[i] != outcome.cell.sample) continue;
+    if (AllFinite(result.hidden.at(i))) outcome.hidden.push_back({running.layers[i], result.hidden[i]});
+  }
+  if (embeds) {
+    if (outcome.hidden.empty())
+      return absl::InternalError("the hidden state is not finite: the prompt overflows the model's numbers");
+    outcome.logprobs_hash = HashFloats(outcome.hidden[0].values);
+    return absl::OkStatus();
   }
   outcome.tokens = result.tokens;
   outcome.text = model_.decode(result.tokens);
-  if (result.finish == FinishReason::kStopString) {
-    const std::vector<std::string>& stops = runs_.at(running.cell.run).decoding.stop_strings;
-    outcome.text = std::string(BeforeStopString(outcome.text, stops));
-  }
+  if (result.finish == FinishReason::kStopString)
+    outcome.text = std::string(BeforeStopString(outcome.text, run.decoding.stop_strings));
   outcome.finish = result.finish;
   for (const float logprob : result.logprobs) outcome.logprob_sum += logprob;
-  outcome.logprobs_hash = HashLogprobs(result.logprobs);
-  Stamp(running, outcome);
-  return outcome;
-}
-
-void EngineThread::Stamp(const Running& running, Outcome& outcome) const {
-  outcome.numerics = numerics_;
-  outcome.started = running.started;
-  outcome.finished = clock_->Now();
+  outcome.logprobs_hash = HashFloats(result.logprobs);
+  return absl::OkStatus();
 }
 
 void EngineThread::Break(const absl::Status& status) {
   SPRINT_LOG(kError) << "the engine failed and is loaded anew: " << status.message();
   std::vector<CellKey> cells;
-  for (const auto& [id, running] : running_) cells.push_back(running.cell);
+  for (const auto& [id, running] : running_)
+    cells.insert(cells.end(), running.cells.begin(), running.cells.end());
   std::sort(cells.begin(), cells.end());
   running_.clear();
   model_ = LoadedModel();

@@ -41,9 +41,11 @@ class EngineThread {
   void Send(EngineCommand command);
 
  private:
+  // A sequence. Several cells where hidden states of one prompt are wanted after several layers.
   struct Running {
-    CellKey cell;
+    std::vector<CellKey> cells;
     absl::Time started;
+    std::vector<int32_t> layers;  // SequenceRequest::hidden_after
   };
 
   void Run();
@@ -53,11 +55,16 @@ class EngineThread {
   absl::Status LoadModel(const RunDescription& run);
   void Cancel(const std::vector<CellKey>& cells);
   void StartWaiting();
+  // Takes the first waiting cell, and those that its sequence serves, too.
+  std::vector<StartCell> TakeTogether();
   void FailStart(const CellKey& cell, const absl::Status& status);
   void Step();
-  SequenceRequest RequestOf(SequenceId id, const StartCell& start, Arm arm, const RunDescription& run) const;
-  Outcome ToOutcome(const SequenceResult& result, const Running& running) const;
-  void Stamp(const Running& running, Outcome& outcome) const;
+  SequenceRequest RequestOf(SequenceId id, const std::vector<StartCell>& starts, Arm arm,
+                            const RunDescription& run) const;
+  // An error: the model gave what is no outcome of the cell.
+  absl::StatusOr<Outcome> ToOutcome(const SequenceResult& result, const Running& running,
+                                    const CellKey& cell) const;
+  absl::Status Fill(const SequenceResult& result, const Running& running, Outcome& outcome) const;
   void Break(const absl::Status& status);
   int32_t Capacity() const;
 

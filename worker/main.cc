@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "base/status.h"
+#include "model/engine_mode.h"
 #include "model/memory.h"
 #include "worker/engine/shared_weights.h"
 #include "worker/engine/torch_engine.h"
@@ -35,8 +36,9 @@ class TorchLoader : public ModelLoader {
     loaded.decode = [tokenizer = model->tokenizer](const std::vector<int32_t>& tokens) {
       return tokenizer->Decode(tokens, /*skip_special=*/true);
     };
-    if (run.engine_mode == kScoreMode) {
-      SPRINT_ASSIGN_OR_RETURN(loaded.scores, ScoreHead::Load(*model));
+    SPRINT_ASSIGN_OR_RETURN(const EngineMode mode, ParseEngineMode(run.engine_mode));
+    if (mode.kind == EngineMode::Kind::kScore) {
+      SPRINT_ASSIGN_OR_RETURN(loaded.scores, ScoreHead::Load(*model, mode));
     }
     return loaded;
   }

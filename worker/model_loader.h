@@ -20,7 +20,7 @@ struct LoadedModel {
   std::unique_ptr<Engine> engine;
   // Generated ids to text, special tokens skipped. Thread-safe.
   std::function<std::string(const std::vector<int32_t>&)> decode;
-  // For runs of kScoreMode; else null.
+  // For runs that score (model/engine_mode.h); else null.
   std::shared_ptr<const ScoreHead> scores = nullptr;
 };
 

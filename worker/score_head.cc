@@ -22,33 +22,70 @@ std::string Shortest(float value) {
   return absl::StrFormat("%.9g", value);
 }
 
+absl::Status Unsupported(absl::string_view model, absl::string_view what) {
+  return Error(absl::StatusCode::kFailedPrecondition, Reason::kModelUnsupported,
+               absl::StrCat(model, " ", what));
+}
+
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const ScoreHead>> ScoreHead::Load(const ModelFiles& model) {
-  const TensorInfo* tensor = model.tensors.score;
-  if (tensor == nullptr) {
-    return Error(absl::StatusCode::kFailedPrecondition, Reason::kModelUnsupported,
-                 absl::StrCat(model.config.name, " has no head that scores (score.weight); ",
-                              "a reward model, such as a Qwen2ForSequenceClassification, has one"));
+ScoreHead::Linear ScoreHead::Read(const TensorInfo* weight, const TensorInfo* bias) {
+  Linear linear;
+  linear.weight.resize(static_cast<size_t>(weight->elements()));
+  DecodeToF32(*weight, 0, absl::MakeSpan(linear.weight));
+  if (bias == nullptr) return linear;
+  linear.bias.resize(static_cast<size_t>(bias->elements()));
+  DecodeToF32(*bias, 0, absl::MakeSpan(linear.bias));
+  return linear;
+}
+
+absl::StatusOr<std::shared_ptr<const ScoreHead>> ScoreHead::Load(const ModelFiles& model,
+                                                                 const EngineMode& mode) {
+  const ModelConfig& config = model.config;
+  const bool scores = model.tensors.score != nullptr;
+  if (scores == mode.scores_by_tokens()) {
+    return Unsupported(config.name, scores
+                                        ? "has a head of its own that scores, and no tokens to score by"
+                                        : "has no head that scores (score.weight); a reward model, such as a "
+                                          "Qwen2ForSequenceClassification, has one");
   }
   auto head = std::make_shared<ScoreHead>();
-  head->layer_ = model.config.layers - 1;
-  head->labels_ = model.config.labels;
-  head->weight_.resize(static_cast<size_t>(tensor->elements()));
-  DecodeToF32(*tensor, 0, absl::MakeSpan(head->weight_));
+  head->layer_ = config.layers - 1;
+  if (!scores) {
+    const auto hidden = static_cast<size_t>(config.hidden);
+    head->outer_.weight.resize(2 * hidden);
+    const int32_t tokens[] = {mode.bad_token, mode.good_token};
+    for (size_t i = 0; i < 2; ++i) {
+      if (tokens[i] >= config.vocab)
+        return Unsupported(config.name, absl::StrCat("has no token ", tokens[i], " to score by"));
+      DecodeToF32(*model.tensors.lm_head, int64_t{tokens[i]} * config.hidden,
+                  absl::MakeSpan(head->outer_.weight).subspan(i * hidden, hidden));
+    }
+    return head;
+  }
+  if (model.tensors.score_inner != nullptr)
+    head->inner_ = Read(model.tensors.score_inner, model.tensors.score_inner_bias);
+  head->outer_ = Read(model.tensors.score, model.tensors.score_bias);
   return head;
 }
 
-std::vector<float> ScoreHead::Logits(absl::Span<const float> hidden) const {
-  std::vector<float> logits;
-  for (int64_t label = 0; label < labels_; ++label) {
-    const float* row = weight_.data() + label * static_cast<int64_t>(hidden.size());
+std::vector<float> ScoreHead::Linear::Apply(absl::Span<const float> in) const {
+  std::vector<float> out(weight.size() / in.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    const float* row = weight.data() + i * in.size();
     // In f64: the rounding of a sum of some thousand products shall not decide between two answers.
-    double sum = 0;
-    for (size_t i = 0; i < hidden.size(); ++i) sum += static_cast<double>(row[i]) * hidden[i];
-    logits.push_back(static_cast<float>(sum));
+    double sum = bias.empty() ? 0.0 : static_cast<double>(bias[i]);
+    for (size_t k = 0; k < in.size(); ++k) sum += static_cast<double>(row[k]) * in[k];
+    out[i] = static_cast<float>(sum);
   }
-  return logits;
+  return out;
+}
+
+std::vector<float> ScoreHead::Logits(absl::Span<const float> hidden) const {
+  if (inner_.weight.empty()) return outer_.Apply(hidden);
+  std::vector<float> inner = inner_.Apply(hidden);
+  for (float& value : inner) value = std::max(value, 0.0F);
+  return outer_.Apply(inner);
 }
 
 double ScoreOf(absl::Span<const float> logits) {

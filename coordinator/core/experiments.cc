@@ -43,6 +43,7 @@ void Core::State::Refresh(CoreExperiment& experiment, const ExperimentRecord& re
   experiment.state = record.state;
   experiment.priority = record.priority;
   experiment.mixed = record.mixed_numerics;
+  experiment.hidden_layers = record.hidden_layers;
   if (!record.counters.empty()) experiment.counters = record.counters;
   for (const StoredRun& run : record.runs) experiment.runs[run.id] = Describe(run);
   Changed(experiment);

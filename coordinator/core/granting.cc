@@ -3,6 +3,7 @@
 
 #include "coordinator/core/state.h"
 #include "coordinator/core/token.h"
+#include "model/arm.h"
 
 namespace sprint {
 
@@ -172,6 +173,15 @@ int64_t Core::State::GrantOpen(CoreWorker& worker, CoreExperiment& experiment, R
   return static_cast<int64_t>(cells.size());
 }
 
+std::vector<int32_t> Core::State::HiddenLayersFor(const CellKey& cell) const {
+  std::set<int32_t> layers;
+  ForEachRow(cell, [&](const Row& row, int32_t) {
+    const std::vector<int32_t>& asked = row.block->experiment->hidden_layers;
+    layers.insert(asked.begin(), asked.end());
+  });
+  return std::vector<int32_t>(layers.begin(), layers.end());
+}
+
 void Core::State::SendGrant(CoreWorker& worker, CoreExperiment& experiment, QuestionKey question,
                             const std::vector<CellKey>& cells) {
   const auto& [run, question_id] = question;
@@ -188,6 +198,8 @@ void Core::State::SendGrant(CoreWorker& worker, CoreExperiment& experiment, Ques
       grant.arms.push_back({cell.arm, experiment.arm_names[slot], {}});
     }
     grant.arms.back().samples.push_back(cell.sample);
+    if (cell.sample == 0 && grant.arms.back().name == kBaselineName)
+      grant.hidden_layers = HiddenLayersFor(cell);
   }
   grant.token = MakeGrantToken(options.grant_key, worker.id, grant.lease, cells);
   OpenLease(worker, question, grant.lease, cells);

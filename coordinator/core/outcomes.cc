@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "coordinator/core/state.h"
 #include "coordinator/core/token.h"
+#include "model/engine_mode.h"
 
 namespace sprint {
 
@@ -54,6 +55,15 @@ void Core::State::Take(const OutcomesArrived& event, const JudgedOutcome& judged
     revoked[event.worker].push_back(cell);
     return;
   }
+  if (status != CellStatus::kDurable && !Whole(judged.outcome)) {
+    // Its worker would send the same again: a failure, so that the cell does not go round for ever.
+    if (worker != nullptr)
+      worker->last_error = absl::StrCat("an outcome without its hidden state: ", ToString(cell));
+    if (holder != nullptr && holder == worker)
+      CountFailure(cell, event.worker, "its outcome came without the hidden state", judged.outcome.lease);
+    revoked[event.worker].push_back(cell);
+    return;
+  }
   acknowledged.push_back(cell);
   if (status == CellStatus::kDurable) {
     effects.comparisons.push_back({event.worker, judged.numerics, judged.outcome});
@@ -85,6 +95,15 @@ bool Core::State::Fits(const CellKey& cell, NumericsId numerics) const {
   return fits;
 }
 
+bool Core::State::Whole(const Outcome& outcome) const {
+  bool embeds = false;
+  ForEachRow(outcome.cell, [&](const Row& row, int32_t) {
+    embeds = embeds || IsEmbedMode(row.block->experiment->runs.at(outcome.cell.run).engine_mode);
+  });
+  return !embeds || std::any_of(outcome.hidden.begin(), outcome.hidden.end(),
+                                [&](const HiddenState& state) { return state.layer == outcome.cell.sample; });
+}
+
 void Core::State::Record(const JudgedOutcome& judged, WorkerId worker) {
   const Outcome& outcome = judged.outcome;
   OutcomeRecord record;
@@ -98,6 +117,7 @@ void Core::State::Record(const JudgedOutcome& judged, WorkerId worker) {
   record.numerics = judged.numerics;
   record.started = outcome.started;
   record.finished = outcome.finished;
+  record.hidden = outcome.hidden;
   record.encoded_tokens = judged.encoded_tokens;
   record.encoded_text = judged.encoded_text;
   record.verdicts = judged.verdicts;

@@ -86,8 +86,9 @@ struct CoreExperiment {
   ExperimentState state = ExperimentState::kRunning;
   int32_t priority = 0;
   bool mixed = false;
-  NumericsId numerics;         // the class it keeps to; invalid: the first that comes
-  bool numerics_firm = false;  // an outcome fixed it; else a ready worker, as long as it holds leases
+  std::vector<int32_t> hidden_layers;  // asked for beside the unpruned model's answers
+  NumericsId numerics;                 // the class it keeps to; invalid: the first that comes
+  bool numerics_firm = false;          // an outcome fixed it; else a ready worker, as long as it holds leases
   std::vector<ArmId> arms;
   std::vector<std::string> arm_names;
   absl::flat_hash_map<ArmId, int32_t> slot;  // of an arm in `arms` and `counters`
@@ -270,6 +271,8 @@ struct Core::State {
   void Take(const OutcomesArrived& event, const JudgedOutcome& judged, std::vector<CellKey>& acknowledged);
   bool Proven(const OutcomesArrived& event, const Outcome& outcome);
   bool Fits(const CellKey& cell, NumericsId numerics) const;
+  // An outcome of an embed run brings the hidden state that it is for.
+  bool Whole(const Outcome& outcome) const;
   void Record(const JudgedOutcome& judged, WorkerId worker);
   std::map<size_t, bool> verified_grants;  // of the OutcomesArrived under way
 
@@ -295,6 +298,8 @@ struct Core::State {
   void SendGrant(CoreWorker& worker, CoreExperiment& experiment, QuestionKey question,
                  const std::vector<CellKey>& cells);
   int64_t OpenCells() const;
+  // What the experiments that hold the cell ask for, ascending.
+  std::vector<int32_t> HiddenLayersFor(const CellKey& cell) const;
 
   // ---- Views (status.cc, invariants.cc).
   ExperimentStatus StatusFor(const CoreExperiment& experiment) const;

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "conversation/codec_rules.h"
 #include "conversation/messages.h"
+#include "model/engine_mode.h"
 #include "model/memory.h"
 #include "proto/spec_io.h"
 #include "storage/block_builder.h"
@@ -34,10 +35,7 @@ absl::StatusOr<RunRecord> RunOf(const v1::Submission& header) {
   if (const absl::StatusOr<Dtype> dtype = ParseDtype(header.dtype()); !dtype.ok()) {
     return Invalid(Reason::kSpecInvalid, dtype.status().message());
   }
-  if (header.engine_mode() != "exact" && header.engine_mode() != kScoreMode) {
-    return Invalid(Reason::kSpecInvalid, absl::StrCat("engine mode \"", header.engine_mode(),
-                                                      "\" is not known; \"exact\" and \"score\" are"));
-  }
+  SPRINT_RETURN_IF_ERROR(Annotate(ParseEngineMode(header.engine_mode()).status(), "the submission"));
   if (header.max_new_tokens() < 1) {
     return Invalid(Reason::kSpecInvalid,
                    absl::StrCat("max_new_tokens is ", header.max_new_tokens(), "; it counts from 1"));
@@ -83,6 +81,34 @@ absl::Status AddGrid(const v1::Submission& header, ExperimentPlan& plan) {
   std::iota(block.arms.begin(), block.arms.end(), 0);
   block.samples = SamplesOf(header);
   plan.blocks.push_back(std::move(block));
+  return absl::OkStatus();
+}
+
+// Every question once a layer, the layer as the sample: an embed run's cells.
+absl::Status AddLayers(ExperimentPlan& plan) {
+  if (plan.arms.size() != 1 || !plan.arms[0].is_baseline())
+    return Invalid(Reason::kArmInvalid,
+                   "hidden states are of the unpruned model: its one arm is the baseline");
+  if (plan.hidden_layers.empty())
+    return Invalid(Reason::kSpecInvalid, "it embeds and names no hidden_layers");
+  for (const int32_t layer : plan.hidden_layers) {
+    BlockPlan& block = plan.blocks.emplace_back();
+    block.questions.resize(plan.questions.size());
+    std::iota(block.questions.begin(), block.questions.end(), 0);
+    block.arms = {0};
+    block.first_sample = layer;
+  }
+  plan.hidden_layers.clear();  // the cells say it
+  return absl::OkStatus();
+}
+
+absl::Status ReadHiddenLayers(const v1::Submission& header, ExperimentPlan& plan) {
+  plan.hidden_layers.assign(header.hidden_layers().begin(), header.hidden_layers().end());
+  for (size_t i = 0; i < plan.hidden_layers.size(); ++i) {
+    if (plan.hidden_layers[i] < 0 || (i > 0 && plan.hidden_layers[i] <= plan.hidden_layers[i - 1]))
+      return Invalid(Reason::kSpecInvalid, absl::StrCat("hidden_layers[", i, "] is ", plan.hidden_layers[i],
+                                                        "; they count from 0 and ascend"));
+  }
   return absl::OkStatus();
 }
 
@@ -189,7 +215,12 @@ absl::StatusOr<ExperimentPlan> Submission::Plan() const {
   plan.runs.push_back(std::move(run));
   SPRINT_RETURN_IF_ERROR(AddArms(header_, plan));
   SPRINT_RETURN_IF_ERROR(AddQuestions(questions_, plan));
-  SPRINT_RETURN_IF_ERROR(HaveOwnArms(questions_) ? AddOwnArms(questions_, plan) : AddGrid(header_, plan));
+  SPRINT_RETURN_IF_ERROR(ReadHiddenLayers(header_, plan));
+  if (IsEmbedMode(plan.runs[0].engine_mode)) {
+    SPRINT_RETURN_IF_ERROR(AddLayers(plan));
+  } else {
+    SPRINT_RETURN_IF_ERROR(HaveOwnArms(questions_) ? AddOwnArms(questions_, plan) : AddGrid(header_, plan));
+  }
   SPRINT_RETURN_IF_ERROR(CheckSamples(plan));
   SPRINT_RETURN_IF_ERROR(Annotate(CheckPlan(plan), "the submission"));
   return plan;

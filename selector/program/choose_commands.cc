@@ -128,6 +128,7 @@ void AddChoose(App& app) {
   command->add_flag("--skip-seen", options->skip_seen, "Leave questions out that it saw in training")
       ->excludes(allow);
   AddPolicyOptions(command, options->policy);
+  AddDatabaseOption(command, options->features.sources.database);
   AddFeatureOptions(command, options->features);
 }
 

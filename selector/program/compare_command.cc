@@ -23,7 +23,6 @@ struct Options {
   std::vector<std::string> selectors;
   std::vector<std::string> controls;  // snapshots
   std::vector<std::string> samples;   // experiments
-  std::string database = "sprint.db";
   std::vector<int32_t> n = {1, 2, 4, 8, 16};
   FeatureOptions features;
   PolicyFlags policy;
@@ -201,7 +200,7 @@ absl::Status AddSamples(const Options& options, const Snapshot& snapshot,
                         absl::Span<const SelectorChoices> choices, const std::vector<size_t>& questions,
                         CompareReport& report) {
   if (options.samples.empty()) return absl::OkStatus();
-  SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(options.database));
+  SPRINT_ASSIGN_OR_RETURN(const auto reader, Reader::Open(options.features.sources.database));
   std::vector<bool> sampled(choices.size(), false);
   for (const std::string& experiment : options.samples) {
     SPRINT_ASSIGN_OR_RETURN(const SampledOutcomes outcomes,
@@ -299,7 +298,7 @@ void AddCompareOptions(CLI::App* command, Options& options) {
                    "unpruned model's, and the selected arms'")
       ->delimiter(',')
       ->type_name("EXPERIMENT,…");
-  AddDatabaseOption(command, options.database);
+  AddDatabaseOption(command, options.features.sources.database);
   command->add_option("-n", options.n, "How many arms a question")
       ->delimiter(',')
       ->check(CLI::PositiveNumber)

@@ -96,6 +96,7 @@ void AddEval(App& app) {
       ->capture_default_str();
   command->add_flag("--allow-seen", options->allow_seen, "Also on questions that it saw in training");
   AddPolicyOptions(command, options->policy);
+  AddDatabaseOption(command, options->features.sources.database);
   AddFeatureOptions(command, options->features);
   command->add_flag("--json", options->json, "As JSON");
 }

@@ -28,7 +28,6 @@ using Json = nlohmann::ordered_json;
 
 struct Options {
   std::string source;
-  std::string database = "sprint.db";
   FreezeOptions freeze;
   std::string recipe = "hidden";
   FeatureOptions features;
@@ -142,7 +141,7 @@ absl::StatusOr<Material> Prepare(const Terminal& terminal, const Options& option
   } else {
     FreezeOptions freeze = options.freeze;
     freeze.experiments = {options.source};
-    SPRINT_ASSIGN_OR_RETURN(FrozenFile frozen, FreezeToFile(options.database, freeze, ""));
+    SPRINT_ASSIGN_OR_RETURN(FrozenFile frozen, FreezeToFile(options.features.sources.database, freeze, ""));
     terminal.err.Write(absl::StrCat("froze experiment ", options.source, " in ", frozen.path, "\n"));
     material.snapshot = std::move(frozen.snapshot);
   }
@@ -280,7 +279,7 @@ absl::StatusOr<CrossValidation> ValidateFolds(const Terminal& terminal, const Op
 absl::StatusOr<bool> HandOn(const Terminal& terminal, const Options& options) {
   if (options.here) return false;
   TrainingJob job;
-  job.connection.database = options.database;
+  job.connection.database = options.features.sources.database;
   job.connection.coordinator = options.coordinator;
   job.connection.token_file = options.token_file;
   job.detach = options.detach;
@@ -293,7 +292,8 @@ absl::StatusOr<bool> HandOn(const Terminal& terminal, const Options& options) {
     // Frozen now: a training that goes on after a restart must find the same outcomes.
     FreezeOptions freeze = options.freeze;
     freeze.experiments = {options.source};
-    SPRINT_ASSIGN_OR_RETURN(const FrozenFile frozen, FreezeToFile(options.database, freeze, ""));
+    SPRINT_ASSIGN_OR_RETURN(const FrozenFile frozen,
+                            FreezeToFile(options.features.sources.database, freeze, ""));
     source = frozen.path;
   }
   for (const std::string& word : options.words)
@@ -327,7 +327,7 @@ absl::StatusOr<int> Train(const Terminal& terminal, Options options) {
     std::vector<std::string> files;
     for (const Row& row : rows) files.push_back(row.path);
     SPRINT_RETURN_IF_ERROR(
-        RecordSelectors(terminal, options.database, material.lineage.snapshot_hash, files));
+        RecordSelectors(terminal, options.features.sources.database, material.lineage.snapshot_hash, files));
   }
   if (!options.json) ShowRows(terminal, rows);
   if (options.folds > 0) {
@@ -407,7 +407,7 @@ void AddTrain(App& app, const std::vector<std::string>& words) {
   command->add_option("SNAPSHOT", options->source, "A snapshot's file, or an experiment's name")
       ->required()
       ->type_name("FILE|NAME");
-  AddDatabaseOption(command, options->database);
+  AddDatabaseOption(command, options->features.sources.database);
   command->add_option("--out", options->out, "Files are OUT-SEED.selector; else the snapshot's name")
       ->type_name("OUT");
   command

@@ -162,6 +162,12 @@ std::vector<Case> QuestionCases() {
        },
        1,
        {"99"}},
+      {"a layer of hidden states that does not exist",
+       [](Place&) {
+         return DryRunWith({"--hidden-states", "0,4"});
+       },
+       1,
+       {"hidden_states[1]", "layers 0 to 3"}},
       {"a head that does not exist",
        [](Place&) {
          return DryRunWith({"--arms", "0:99"});

@@ -121,6 +121,45 @@ TEST_F(Bon, ARewardModelScoresAnswersAndTheirStepsForTheVotes) {
               HasSubstr("is a reward model"));
 }
 
+TEST_F(Bon, AProcessRewardModelScoresAtItsStepTokens) {
+  ASSERT_EQ(Sprint(OnDemo("launch", {"--limit", "4", "--arms", "L0H1", "--name", "s"})).exit_code, 0);
+  const std::string demo = testing::SourceDir() + "/demo/model";
+  const Arguments by_tokens = {"score",        "s",       "--reward-model",   demo, "--steps", " . ",
+                               "--step-token", "<|end|>", "--worker-threads", "1"};
+  const auto with = [&](const Arguments& more) {
+    Arguments arguments = by_tokens;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  // The language model's own tokens, one digit against another.
+  const Json scored = SprintJson(with({"--good-token", "7", "--bad-token", "8"}));
+  EXPECT_EQ(scored["answers"], 8);
+  const Json texts = SprintJson(
+      {"query",
+       "SELECT v.problem, q.prompt, v.logprob_sum FROM v_outcome v JOIN question q USING (question_id) "
+       "WHERE v.experiment = 's-scores'"});
+  EXPECT_GT(texts.size(), 8u) << "answers have several steps";
+  for (const Json& row : texts) {
+    EXPECT_TRUE(row["prompt"].get<std::string>().ends_with("<|end|>")) << row;
+    EXPECT_GT(row["logprob_sum"], 0);
+    EXPECT_LT(row["logprob_sum"], 1);
+  }
+  EXPECT_EQ(SprintJson({"votes", "s", "--reward", "s-scores", "--reduce", "min"})["questions"], 4);
+  // Other tokens are other scores of the same texts, and do not take the first ones' place.
+  EXPECT_EQ(SprintJson(with({"--good-token", "8", "--bad-token", "7", "--name", "other"}))["answers"], 8);
+  EXPECT_EQ(
+      SprintJson({"query",
+                  "SELECT abs(a.logprob_sum + b.logprob_sum - 1) < 1e-9 AS complement FROM v_outcome a JOIN "
+                  "v_outcome b ON b.problem = a.problem AND b.experiment = 'other' WHERE a.experiment = "
+                  "'s-scores' GROUP BY 1"}),
+      Json::parse(R"([{"complement": 1}])"));
+  EXPECT_THAT(Sprint(with({})).err, HasSubstr("--good-token, --bad-token"));
+  EXPECT_THAT(Sprint(with({"--good-token", "7"})).err, HasSubstr("go together"));
+  EXPECT_THAT(Sprint(with({"--good-token", "books", "--bad-token", "7 8 9"})).err, HasSubstr("it takes one"));
+  EXPECT_THAT(Sprint(with({"--good-token", "7", "--bad-token", "8", "--template", "{answer}!"})).err,
+              HasSubstr("ends with {answer}"));
+}
+
 TEST_F(Bon, AsksNoQuestionThatWasTrainedOn) {
   ASSERT_EQ(Sprint(OnDemo("launch", {"--limit", "6", "--arms", "L0H*", "--name", "train"})).exit_code, 0);
   const Arguments bon =

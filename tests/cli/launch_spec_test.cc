@@ -56,8 +56,10 @@ TEST_F(BuildSpecTest, LetsFlagsOverrideTheFile) {
   flags.limit = 7;
   flags.arms = {"3:5"};
   flags.max_new_tokens = 9;
+  flags.hidden_states = {"2", "last"};
   flags.name = "mine";
   ASSERT_OK_AND_ASSIGN(const v1::ExperimentSpec spec, BuildSpec(flags));
+  EXPECT_THAT(spec.hidden_states(), ElementsAre("2", "last"));
   EXPECT_EQ(spec.name(), "mine");
   EXPECT_EQ(spec.dataset().limit(), 7);
   EXPECT_FALSE(spec.arms().all_heads());

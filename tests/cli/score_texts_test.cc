@@ -8,12 +8,23 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(ScoreTexts, StepsAreBeginningsThatEndBehindASeparator) {
-  EXPECT_THAT(StepsOf("a\n\nb\n\nc", "\n\n"), ElementsAre("a\n\n", "a\n\nb\n\n", "a\n\nb\n\nc"));
-  EXPECT_THAT(StepsOf("a\n\n\n\nb\n\n", "\n\n"), ElementsAre("a\n\n", "a\n\n\n\nb\n\n"))
+  EXPECT_THAT(StepsOf("a\n\nb\n\nc", {"\n\n"}), ElementsAre("a\n\n", "a\n\nb\n\n", "a\n\nb\n\nc"));
+  EXPECT_THAT(StepsOf("a\n\n\n\nb\n\n", {"\n\n"}), ElementsAre("a\n\n", "a\n\n\n\nb\n\n"))
       << "what is only spaces is no step";
-  EXPECT_THAT(StepsOf("one step", "\n"), ElementsAre("one step"));
-  EXPECT_THAT(StepsOf("a\nb", ""), ElementsAre("a\nb"));
-  EXPECT_THAT(StepsOf("", "\n"), ElementsAre("")) << "an empty answer has a score, too";
+  EXPECT_THAT(StepsOf("one step", {"\n"}), ElementsAre("one step"));
+  EXPECT_THAT(StepsOf("a\nb", {}), ElementsAre("a\nb"));
+  EXPECT_THAT(StepsOf("", {"\n"}), ElementsAre("")) << "an empty answer has a score, too";
+}
+
+TEST(ScoreTexts, AStepTokenStandsBehindEveryStep) {
+  const StepFormat qwen{"\n\n", "<extra_0>"};
+  EXPECT_THAT(StepsOf("a\n\n\n\nb\n\n", qwen), ElementsAre("a<extra_0>", "a<extra_0>b<extra_0>"));
+  EXPECT_THAT(StepsOf("a\n\nb", qwen), ElementsAre("a<extra_0>", "a<extra_0>b<extra_0>"));
+  EXPECT_THAT(StepsOf("", qwen), ElementsAre("<extra_0>"));
+  const StepFormat shepherd{"\n", " ки", true};
+  EXPECT_THAT(StepsOf("Step 1: a\n\nStep 2: b\n", shepherd),
+              ElementsAre("Step 1: a ки", "Step 1: a ки\nStep 2: b ки"));
+  EXPECT_THAT(StepsOf("all of it", StepFormat{"", "<s>"}), ElementsAre("all of it<s>"));
 }
 
 TEST(ScoreTexts, TemplatesAreFilledInOnePass) {

@@ -33,6 +33,7 @@ Outcome AnOutcome() {
   outcome.numerics = "cpu avx512 mkl 2 threads tile 16";
   outcome.started = absl::FromUnixMicros(1'700'000'000'123'456);
   outcome.finished = absl::FromUnixMicros(1'700'000'003'000'001);
+  outcome.hidden = {{0, {0.1F, -0.0F}}, {15, {1e-40F, 3.4e38F}}};
   return outcome;
 }
 
@@ -84,7 +85,8 @@ TEST(Codec, EveryMessageOfACoordinatorSurvivesTheWire) {
   sampled.decoding.stop_strings = {"A:", "Q:"};
   sampled.decoding.loop_repeats = 6;
   Grant grant{LeaseId(17),   "mac",     RunId(1),
-              QuestionId(4), {1, 2, 3}, {{ArmId(1), "baseline", {0}}, {ArmId(2), "L3H5", {0, 1, 2}}}};
+              QuestionId(4), {1, 2, 3}, {{ArmId(1), "baseline", {0}}, {ArmId(2), "L3H5", {0, 1, 2}}},
+              {0, 15}};
   const std::vector<CoordinatorMessage> messages = {
       Welcome{kProtocolVersion, WorkerId(3), 5, absl::Seconds(30), absl::Milliseconds(2500)},
       Refused{Reason::kProtocolVersion, "you speak 2, I speak 1", true},
@@ -187,6 +189,12 @@ TEST(Codec, MalformedOutcomesAreRefusedByField) {
             "outcomes: outcomes[1]: logprob_sum is not a number");
   EXPECT_EQ(error([](v1::Outcome& o) { o.set_lease(-1); }),
             "outcomes: outcomes[1]: lease is -1; ids count from 1, and 0 is none");
+  EXPECT_EQ(error([](v1::Outcome& o) { o.mutable_hidden(1)->set_layer(-1); }),
+            "outcomes: outcomes[1]: hidden[1]: layer is -1; it cannot be negative");
+  EXPECT_EQ(error([](v1::Outcome& o) { o.mutable_hidden(0)->set_values("12345"); }),
+            "outcomes: outcomes[1]: hidden[0]: values has 5 bytes; f32 values have 4 each");
+  EXPECT_EQ(error([](v1::Outcome& o) { o.mutable_hidden(0)->set_values("\xff\xff\xff\xff"); }),
+            "outcomes: outcomes[1]: hidden[0]: values hold one that is not finite");
   EXPECT_EQ(
       ErrorOf(good, [](v1::WorkerMessage& p) { p.mutable_outcomes()->mutable_grants(0)->set_lease(0); }),
       "outcomes: grants[0]: lease is 0; ids count from 1");

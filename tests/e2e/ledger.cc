@@ -29,16 +29,30 @@ std::string ToText(const SqlValue& value) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> ReadRows(const std::string& database) {
+namespace {
+
+absl::StatusOr<std::vector<std::string>> ReadLines(const std::string& database, const char* sql) {
   SPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<Reader> reader, Reader::Open(database));
   std::vector<std::string> rows;
-  SPRINT_RETURN_IF_ERROR(reader->ForEachRow(kRows, {}, [&rows](const auto&, const auto& row) {
+  SPRINT_RETURN_IF_ERROR(reader->ForEachRow(sql, {}, [&rows](const auto&, const auto& row) {
     std::string line;
     for (const SqlValue& value : row) absl::StrAppend(&line, ToText(value), " | ");
     rows.push_back(std::move(line));
     return true;
   }));
   return rows;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> ReadRows(const std::string& database) {
+  return ReadLines(database, kRows);
+}
+
+absl::StatusOr<std::vector<std::string>> ReadStates(const std::string& database) {
+  return ReadLines(database,
+                   "SELECT experiment, problem, layer, width, hex(vector) FROM v_feature "
+                   "ORDER BY experiment, problem_ordinal, layer");
 }
 
 LogSummary ReadWorkerLogs(const std::string& folder) {

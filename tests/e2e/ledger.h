@@ -12,6 +12,9 @@ namespace sprint::testing {
 // One line a row, in the order of the keys: key, token ids, text, finish, verdicts.
 absl::StatusOr<std::vector<std::string>> ReadRows(const std::string& database);
 
+// The hidden states of all experiments: problem, layer, width, vector.
+absl::StatusOr<std::vector<std::string>> ReadStates(const std::string& database);
+
 struct LogSummary {
   int64_t started = 0;
   int64_t finished = 0;

@@ -27,9 +27,26 @@ class RealSweepTest : public ::testing::Test {
   }
 
   absl::StatusOr<Process> Launch(const std::string& folder) {
-    return Process::Start({BinDir() + "/sprint", "launch", "--name", "sweep", "--db", folder + "/x.db",
-                           "--model", model_, "--dataset", dataset_, "--limit", "40", "--arms",
-                           "L0H*,L1H*,L2H*", "--max-new-tokens", "64", "--workers", "2"},
+    return Process::Start({BinDir() + "/sprint",
+                           "launch",
+                           "--name",
+                           "sweep",
+                           "--db",
+                           folder + "/x.db",
+                           "--model",
+                           model_,
+                           "--dataset",
+                           dataset_,
+                           "--limit",
+                           "40",
+                           "--arms",
+                           "L0H*,L1H*,L2H*",
+                           "--max-new-tokens",
+                           "64",
+                           "--workers",
+                           "2",
+                           "--hidden-states",
+                           "1,last"},
                           folder + "/cli.out");
   }
   absl::StatusOr<Process> Resume(const std::string& folder) {
@@ -103,6 +120,11 @@ TEST_F(RealSweepTest, AKilledSweepOnTheDemoModelIsResumedToTheSameRows) {
   EXPECT_EQ(code, 0) << ReadFile(folder.File("cli.out")).value_or("");
   ASSERT_OK_AND_ASSIGN(const std::vector<std::string> rows, ReadRows(folder.File("x.db")));
   EXPECT_EQ(rows, expected);
+  // The answers' hidden states, too, whichever worker computed them.
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> expected_states, ReadStates(whole.File("x.db")));
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> states, ReadStates(folder.File("x.db")));
+  EXPECT_EQ(states.size(), 40u * 2);
+  EXPECT_EQ(states, expected_states);
   const LogSummary logs = ReadWorkerLogs(folder.path());
   EXPECT_GE(logs.started, cells);
   EXPECT_THAT(logs.repeated, ::testing::IsEmpty());

@@ -61,6 +61,7 @@ decoding:
 seed: 18446744073709551615
 priority: -3
 mixed_numerics: true
+hidden_states: [1, middle, last]
 )";
 
 constexpr char kTextproto[] = R"(
@@ -77,6 +78,7 @@ decoding { max_new_tokens: 64 temperature: 0.5 }
 seed: 18446744073709551615
 priority: -3
 mixed_numerics: true
+hidden_states: ["1", "middle", "last"]
 )";
 
 constexpr char kJson[] = R"({
@@ -88,7 +90,8 @@ constexpr char kJson[] = R"({
 	         "explicit": [{"name": "3:5"},
 	                      {"heads": [{"layer": 1, "head": 2}, {"layer": 1, "head": 3, "op": "zero"}]}]},
 	"decoding": {"max_new_tokens": 64, "stop_tokens": [], "temperature": 5e-1},
-	"seed": 18446744073709551615, "priority": -3, "mixed_numerics": true
+	"seed": 18446744073709551615, "priority": -3, "mixed_numerics": true,
+	"hidden_states": [1, "middle", "last"]
 }
 )";
 
@@ -163,6 +166,19 @@ TEST(SpecIo, NumbersOutOfRangeAreRefusedWithTheRange) {
   EXPECT_EQ(spec.dataset().limit(), 9223372036854775807);
   EXPECT_EQ(spec.priority(), -2147483648);
   EXPECT_THAT(ErrorOf("priority: 2147483648", "s.txtpb"), HasSubstr("s.txtpb:1: "));
+}
+
+TEST(SpecIo, AWordThatNamesNoLayerIsRefusedWithItsLine) {
+  EXPECT_EQ(ErrorOf("name: x\nhidden_states:\n  - 1\n  - frist\n"),
+            "s.yaml:4: hidden_states[1] takes a layer from 0 on, middle or last; found \"frist\"");
+  EXPECT_EQ(ErrorOf("{\"hidden_states\": [-1]}", "s.json"),
+            "s.json:1: hidden_states[0] takes a layer from 0 on, middle or last; found \"-1\"");
+  v1::ExperimentSpec spec;
+  spec.mutable_model()->set_path("m");
+  spec.mutable_dataset()->set_path("d.jsonl");
+  spec.add_hidden_states("1000000");
+  EXPECT_THAT(std::string(CompleteSpec(spec, "").message()),
+              HasSubstr("spec: hidden_states[0] takes a layer"));
 }
 
 TEST(SpecIo, ANullLeavesTheFieldUnset) {
@@ -329,6 +345,7 @@ TEST(SpecIo, WhatFormatSpecPrintsReadsBackToTheSameSpec) {
     CounterRng rng(20250601, seed);
     v1::ExperimentSpec spec;
     Randomise(spec, rng, 0);
+    for (std::string& word : *spec.mutable_hidden_states()) word = rng.NextBelow(2) == 1 ? "middle" : "15";
     if (spec.name().empty()) spec.set_name("n");
     const std::string yaml = FormatSpec(spec);
     const auto back = ParseSpec(yaml, "back.yaml");
@@ -363,6 +380,7 @@ decoding:
 seed: 18446744073709551615
 priority: -3
 mixed_numerics: true
+hidden_states: ["1", middle, last]
 )");
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "storage/features.h"
 #include "storage/reader.h"
 #include "tests/storage/builders.h"
 #include "tests/testing/testing.h"
@@ -163,12 +164,17 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGainsDecodingRulesAndItsRunsStayWha
     Sql(absl::StrCat("ALTER TABLE run DROP COLUMN ", column));
   }
   Sql("CREATE VIEW v_outcome AS SELECT 1");
+  Sql("DROP VIEW v_feature");
+  Sql("DROP TABLE feature");
+  Sql("DROP TABLE feature_kind");
+  Sql("ALTER TABLE experiment DROP COLUMN hidden_layers");
   Sql("DROP TABLE selector");
   Sql("DROP TABLE training");
   Sql("PRAGMA user_version = 1");
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Store> store, Open());
   ASSERT_OK_AND_ASSIGN(const ExperimentRecord record, store->LoadExperiment(ExperimentId(1)));
   EXPECT_EQ(record.runs[0].run.ContentHash(), TestRun().ContentHash());
+  EXPECT_TRUE(record.hidden_layers.empty());
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Reader> reader, Reader::Open(path_));
   int64_t rows = 0;
   ASSERT_OK(reader->ForEachRow("SELECT finish FROM v_outcome", {}, [&](const auto&, const auto&) {
@@ -176,6 +182,32 @@ TEST_F(SqliteStoreTest, AFileOfTheFirstSchemaGainsDecodingRulesAndItsRunsStayWha
     return true;
   }));
   EXPECT_EQ(rows, static_cast<int64_t>(record.done.size()));
+}
+
+TEST_F(SqliteStoreTest, AFileOfTheThirdSchemaHasNoHiddenStatesAndGainsThem) {
+  Fill(1);
+  Sql("DROP VIEW v_feature; DROP TABLE feature; DROP TABLE feature_kind");
+  Sql("ALTER TABLE experiment DROP COLUMN hidden_layers; PRAGMA user_version = 3");
+  const FeatureKind kind{TestRun().weights_hash, "f32", 1};
+  const std::vector<Hash256> questions = {TestQuestion(0).ContentHash()};
+  const auto missing = [&] {
+    const absl::StatusOr<std::unique_ptr<Reader>> reader = Reader::Open(path_);
+    EXPECT_OK(reader);
+    const absl::StatusOr<StoredFeatures> read = ReadFeatures(**reader, kind, questions);
+    EXPECT_OK(read);
+    return read->missing.size();
+  };
+  EXPECT_EQ(missing(), 1u);
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Store> store, Open());
+  ExperimentPlan plan = GridPlan(1, 1);
+  plan.runs = {TestRun(9)};
+  ASSERT_OK_AND_ASSIGN(const CreatedExperiment created, store->CreateExperiment(plan, TestTime()));
+  ASSERT_OK_AND_ASSIGN(const ExperimentRecord record, store->LoadExperiment(created.id));
+  WriteBatch batch;
+  batch.outcomes = {TestOutcome(CellAt(record, 0, 0))};
+  batch.outcomes[0].hidden = {{1, {1.5F, 2.5F}}};
+  ASSERT_OK(store->Commit(batch));
+  EXPECT_EQ(missing(), 0u);
 }
 
 TEST_F(SqliteStoreTest, RefusesANewerSchemaAndNamesBothVersions) {

@@ -49,7 +49,8 @@ v1::Submission ControlClient::Header(const MadeUpExperiment& experiment) {
   header.set_model_name("fake");
   header.set_model_path("/nowhere/fake");
   header.set_dtype("f32");
-  header.set_engine_mode("exact");
+  header.set_engine_mode(experiment.engine_mode);
+  for (const int32_t layer : experiment.hidden_layers) header.add_hidden_layers(layer);
   header.set_max_new_tokens(experiment.max_new_tokens);
   header.add_stop_tokens(2);
   for (const std::string& arm : experiment.arms) header.add_arms(arm);

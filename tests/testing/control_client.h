@@ -22,6 +22,8 @@ struct MadeUpExperiment {
   int max_new_tokens = 32;
   uint64_t seed = 0;
   int priority = 0;
+  std::vector<int32_t> hidden_layers = {};
+  std::string engine_mode = "exact";
 };
 
 class ControlClient {

@@ -52,6 +52,8 @@ class FakeEngine : public Engine {
     for (const int32_t token : sequence.result.tokens) {
       sequence.result.logprobs.push_back(-static_cast<float>(token % 97) / 97.0F);
     }
+    for (const int32_t layer : request.hidden_after)
+      sequence.result.hidden.push_back(FakeHidden(request.prompt, request.arm, layer, options_));
     running_.emplace(request.id, std::move(sequence));
     return absl::OkStatus();
   }
@@ -133,6 +135,14 @@ std::vector<int32_t> FakeTokens(const std::vector<int32_t>& prompt, const Arm& a
   const auto most = static_cast<size_t>(std::max(1, decoding.max_new_tokens));
   if (tokens.size() > most) tokens.resize(most);
   return tokens;
+}
+
+std::vector<float> FakeHidden(const std::vector<int32_t>& prompt, const Arm& arm, int32_t layer,
+                              const FakeEngineOptions& options) {
+  CounterRng rng(SeedOf(prompt, arm, absl::StrCat("hidden ", options.salt)), static_cast<uint64_t>(layer));
+  std::vector<float> values;
+  for (int i = 0; i < kFakeWidth; ++i) values.push_back(static_cast<float>(rng.NextDouble() - 0.5));
+  return values;
 }
 
 std::string FakeDecode(const std::vector<int32_t>& tokens) {

@@ -48,6 +48,10 @@ absl::StatusOr<FakeEngineOptions> ParseFakeEngineOptions(const std::string& text
 // max_new_tokens cut them off. About two of three answers box the prompt's first id.
 std::vector<int32_t> FakeTokens(const std::vector<int32_t>& prompt, const Arm& arm, const Decoding& decoding,
                                 const FakeEngineOptions& options);
+// Every fake hidden state, of kFakeWidth values.
+inline constexpr int kFakeWidth = 4;
+std::vector<float> FakeHidden(const std::vector<int32_t>& prompt, const Arm& arm, int32_t layer,
+                              const FakeEngineOptions& options);
 // Ids to text: numbers, the last one boxed.
 std::string FakeDecode(const std::vector<int32_t>& tokens);
 

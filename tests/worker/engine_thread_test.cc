@@ -76,8 +76,10 @@ class EngineThreadTest : public ::testing::Test {
     }
   }
 
-  void Load(int64_t run, const std::string& model = "model", int32_t max_new_tokens = 32) {
+  void Load(int64_t run, const std::string& model = "model", int32_t max_new_tokens = 32,
+            const std::string& mode = "exact") {
     RunDescription description;
+    description.engine_mode = mode;
     description.run = RunId(run);
     description.model_name = model;
     description.weights_hash = Sha256(model);
@@ -201,6 +203,50 @@ TEST(FindModelTest, NamesTheModelThatIsNotThereAndTheOneThatIsAnother) {
   const absl::Status other = FindModel(run, {{SourceDir() + "/demo"}, 1}).status();
   EXPECT_EQ(ReasonOf(other), Reason::kModelMismatch) << other.message();
   EXPECT_THAT(std::string(other.message()), HasSubstr("tokenizer has fingerprint"));
+}
+
+TEST_F(EngineThreadTest, AnOutcomeBringsTheHiddenStatesThatWereAskedFor) {
+  Load(1);
+  StartCell start{{RunId(1), QuestionId(1), ArmId(1), 0}, "baseline", {100, 7}};
+  start.hidden_after = {0, 3};
+  engine_->Send(start);
+  const EngineFinished finished = Next<EngineFinished>();
+  ASSERT_EQ(finished.outcomes.size(), 1U);
+  const Outcome& outcome = finished.outcomes[0];
+  EXPECT_FALSE(outcome.tokens.empty());
+  const std::vector<HiddenState> expected = {{0, FakeHidden({100, 7}, Arm(), 0, {})},
+                                             {3, FakeHidden({100, 7}, Arm(), 3, {})}};
+  EXPECT_EQ(outcome.hidden, expected);
+}
+
+TEST_F(EngineThreadTest, AnEmbedRunGeneratesNothingAndSharesTheSweepsModel) {
+  Load(1);
+  Load(2, "model", 1, "embed");
+  Next<EngineReady>();
+  Next<EngineReady>();
+  EXPECT_EQ(loads_.size(), 1U);  // the sweep's model serves
+  // Five layers of one prompt, at a capacity of two.
+  std::vector<CellKey> cells;
+  for (const int32_t layer : {0, 1, 2, 3, 7}) {
+    cells.push_back({RunId(2), QuestionId(1), ArmId(1), layer});
+    engine_->Send(StartCell{cells.back(), "baseline", {100, 7}});
+  }
+  std::vector<Outcome> outcomes;
+  while (outcomes.size() < cells.size()) {
+    for (const Outcome& outcome : Next<EngineFinished>().outcomes) outcomes.push_back(outcome);
+  }
+  std::sort(outcomes.begin(), outcomes.end(),
+            [](const Outcome& a, const Outcome& b) { return a.cell < b.cell; });
+  for (size_t i = 0; i < cells.size(); ++i) {
+    EXPECT_EQ(outcomes[i].cell, cells[i]);
+    EXPECT_TRUE(outcomes[i].tokens.empty());
+    EXPECT_EQ(outcomes[i].text, "");
+    ASSERT_EQ(outcomes[i].hidden.size(), 1U);
+    EXPECT_EQ(outcomes[i].hidden[0].layer, cells[i].sample);
+    const std::vector<float> expected = FakeHidden({100, 7}, Arm(), cells[i].sample, {});
+    EXPECT_EQ(outcomes[i].hidden[0].values, expected);
+    EXPECT_EQ(outcomes[i].logprobs_hash, Sha256(FloatBytes(expected)).Raw());
+  }
 }
 
 }  // namespace

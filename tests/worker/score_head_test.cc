@@ -12,6 +12,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+const EngineMode kByHead{EngineMode::Kind::kScore, -1, -1};
+
 // Label l has the weights l * 1000 + i.
 std::vector<float> Numbered(int labels) {
   std::vector<float> weights;
@@ -26,7 +28,7 @@ TEST(ScoreHead, IsReadFromTheFileAndIsPartOfTheModelsIdentity) {
   WriteRewardModel(folder.File("rm"), Numbered(2));
   ASSERT_OK_AND_ASSIGN(const auto model, OpenModel(folder.File("rm")));
   EXPECT_EQ(model->config.labels, 2);
-  ASSERT_OK_AND_ASSIGN(const auto head, ScoreHead::Load(*model));
+  ASSERT_OK_AND_ASSIGN(const auto head, ScoreHead::Load(*model, kByHead));
   EXPECT_EQ(head->layer(), 3);
   std::vector<float> hidden(96, 0);
   hidden[5] = 2;
@@ -44,9 +46,22 @@ TEST(ScoreHead, IsReadFromTheFileAndIsPartOfTheModelsIdentity) {
 TEST(ScoreHead, ALanguageModelHasNone) {
   ASSERT_OK_AND_ASSIGN(const auto model, OpenModel(SourceDir() + "/demo/model"));
   EXPECT_EQ(model->config.labels, 0);
-  const absl::Status status = ScoreHead::Load(*model).status();
+  const absl::Status status = ScoreHead::Load(*model, kByHead).status();
   EXPECT_EQ(ReasonOf(status), Reason::kModelUnsupported);
   EXPECT_THAT(std::string(status.message()), HasSubstr("score.weight"));
+}
+
+TEST(ScoreHead, TokensAreThoseOfALanguageModelThatHasThem) {
+  TempDir folder;
+  WriteRewardModel(folder.File("rm"), Numbered(1));
+  ASSERT_OK_AND_ASSIGN(const auto reward, OpenModel(folder.File("rm")));
+  ASSERT_OK_AND_ASSIGN(const auto language, OpenModel(SourceDir() + "/demo/model"));
+  const EngineMode by_tokens{EngineMode::Kind::kScore, 5, 368};
+  EXPECT_OK(ScoreHead::Load(*language, by_tokens));
+  EXPECT_THAT(std::string(ScoreHead::Load(*reward, by_tokens).status().message()),
+              HasSubstr("a head of its own"));
+  EXPECT_THAT(std::string(ScoreHead::Load(*language, {EngineMode::Kind::kScore, 369, 5}).status().message()),
+              HasSubstr("has no token 369"));
 }
 
 TEST(ScoreHead, OneLabelIsARewardAndSeveralAreAProbability) {

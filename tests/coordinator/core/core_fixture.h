@@ -107,6 +107,16 @@ class CoreTest : public ::testing::Test {
     judged.numerics = NumericsId(numerics);
     return judged;
   }
+  // One outcome that brings hidden states, under the lease that it was last granted by.
+  void FinishWith(int64_t worker, const CellKey& cell, std::vector<HiddenState> hidden) {
+    OutcomesArrived event;
+    event.worker = WorkerId(worker);
+    const LeaseId lease = LeaseOf(worker, cell);
+    event.outcomes.push_back(Answer(cell, lease));
+    event.outcomes[0].outcome.hidden = std::move(hidden);
+    event.grants.push_back(Held(worker, lease));
+    Apply(event);
+  }
   // Outcomes of cells under the leases they were last granted by, with the tokens.
   void Finish(int64_t worker, const Cells& cells, int64_t numerics = 7) {
     OutcomesArrived event;

@@ -211,5 +211,33 @@ TEST_F(CoreGrant, AReadyWorkersClassIsForgottenWhenItLeavesWithoutAnOutcome) {
   EXPECT_THAT(TakeGrants(2), SizeIs(2));
 }
 
+TEST_F(CoreGrant, TheBaselineIsAskedForTheHiddenStatesThatAnyExperimentOfItWants) {
+  ExperimentRecord sweep = Sweep(1, 1, 3);
+  sweep.hidden_layers = {1, 5};
+  ExperimentRecord other = Sweep(2, 2, 1);
+  other.hidden_layers = {0, 5};
+  Add(sweep);
+  Add(other);
+  Connect(1);
+  Offer(1, 3);
+  Take<RunDescription>(1);
+  EXPECT_THAT(Take<Grant>(1).hidden_layers, ElementsAre(0, 1, 5));
+  // Of the second question only the other experiment asks.
+  Offer(1, 4);  // said before it saw the grant of three
+  EXPECT_THAT(Take<Grant>(1).hidden_layers, ElementsAre(0, 5));
+}
+
+TEST_F(CoreGrant, NoHiddenStatesAreAskedForWhereTheBaselineIsNotGranted) {
+  ExperimentRecord sweep = Sweep(1, 1, 3);
+  sweep.hidden_layers = {1};
+  Add(sweep);
+  Connect(1);
+  Offer(1, 1);
+  Take<RunDescription>(1);
+  EXPECT_THAT(Take<Grant>(1).hidden_layers, ElementsAre(1));
+  Offer(1, 2);
+  EXPECT_THAT(Take<Grant>(1).hidden_layers, IsEmpty());
+}
+
 }  // namespace
 }  // namespace sprint::testing

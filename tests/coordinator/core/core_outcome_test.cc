@@ -163,5 +163,35 @@ TEST_F(CoreOutcome, EffectsThatCameLaterHoldWhenBatchesAreJoined) {
   EXPECT_EQ(first.wakeup, now_);
 }
 
+TEST_F(CoreOutcome, HiddenStatesAreStoredWithTheirOutcome) {
+  Begin();
+  const std::vector<HiddenState> hidden = {{0, {1, 2}}, {3, {3, 4}}};
+  FinishWith(1, C(1, 1), hidden);
+  TakeAck(1);
+  ASSERT_THAT(records_.outcomes, SizeIs(1));
+  EXPECT_EQ(records_.outcomes[0].hidden, hidden);
+}
+
+TEST_F(CoreOutcome, AnEmbedOutcomeWithoutItsHiddenStateIsAFailure) {
+  ExperimentRecord embed = Sweep(1, 1, 1);
+  embed.runs[0].run.engine_mode = "embed";
+  embed.blocks[0].first_sample = 3;  // the layer
+  Add(embed);
+  Connect(1);
+  Offer(1, 1);
+  const CellKey cell = C(1, 1, 1, 3);
+  ASSERT_THAT(TakeGrants(1), ElementsAre(cell));
+  FinishWith(1, cell, {{2, {1, 2}}});  // another layer's
+  EXPECT_THAT(TakeRevoke(1), ElementsAre(cell));
+  EXPECT_THAT(TakeDurable(), IsEmpty());
+  ASSERT_THAT(records_.failures, SizeIs(1));
+  EXPECT_EQ(records_.failures[0].attempts, 1);
+  Offer(1, 1);
+  ASSERT_THAT(TakeGrants(1), ElementsAre(cell));
+  FinishWith(1, cell, {{3, {1, 2}}});
+  EXPECT_THAT(TakeAck(1), ElementsAre(cell));
+  EXPECT_THAT(TakeDurable(), ElementsAre(cell));
+}
+
 }  // namespace
 }  // namespace sprint::testing

@@ -245,6 +245,50 @@ TEST_F(ServiceTest, EachQuestionRunsUnderItsOwnArmsAndTheGridTakesItsRowsOver) {
   EXPECT_EQ(grid.existing(), 5);
 }
 
+TEST_F(ServiceTest, BaselineAnswersBringTheHiddenStatesThatTheExperimentAsksFor) {
+  MadeUpExperiment experiment;
+  ASSERT_OK(client_->Submit(experiment));
+  experiment.hidden_layers = {0, 5};
+  ASSERT_OK_AND_ASSIGN(const auto submitted, client_->Submit(experiment));
+  EXPECT_TRUE(submitted.continued()) << "hidden states are not part of the selection";
+  StopCoordinator();
+  StartCoordinator();  // what is asked for is durable
+  StartWorker();
+  ASSERT_OK(client_->WatchToTheEnd("made-up"));
+  int64_t states = 0;
+  for (const OutcomeRecord& outcome : AllOutcomes(*disk_)) {
+    states += std::ssize(outcome.hidden);
+    EXPECT_EQ(outcome.hidden.size(), outcome.cell.arm == ArmId(1) ? 2U : 0U) << ToString(outcome.cell);
+  }
+  EXPECT_EQ(states, 4 * 2);
+}
+
+TEST_F(ServiceTest, AnEmbedExperimentHasACellAPromptAndLayer) {
+  StartWorker();
+  MadeUpExperiment embed;
+  embed.engine_mode = "embed";
+  embed.arms = {"baseline"};
+  embed.hidden_layers = {2, 7};
+  ASSERT_OK_AND_ASSIGN(const auto submitted, client_->Submit(embed));
+  EXPECT_EQ(submitted.cells(), 4 * 2);
+  ASSERT_OK(client_->WatchToTheEnd("made-up"));
+  for (const OutcomeRecord& outcome : AllOutcomes(*disk_)) {
+    ASSERT_EQ(outcome.hidden.size(), 1U);
+    EXPECT_EQ(outcome.hidden[0].layer, outcome.cell.sample);
+    EXPECT_EQ(outcome.hidden[0].values.size(), static_cast<size_t>(kFakeWidth));
+    EXPECT_TRUE(outcome.tokens.empty());
+  }
+  // One layer more computes that layer.
+  embed.hidden_layers = {2, 5, 7};
+  ASSERT_OK_AND_ASSIGN(const auto more, client_->Submit(embed));
+  EXPECT_EQ(more.existing(), 4 * 2);
+  EXPECT_EQ(more.cells(), 4 * 3);
+  embed.hidden_layers = {5, 2};
+  EXPECT_THAT(std::string(client_->Submit(embed).status().message()), HasSubstr("hidden_layers[1] is 2"));
+  embed.hidden_layers = {};
+  EXPECT_THAT(std::string(client_->Submit(embed).status().message()), HasSubstr("names no hidden_layers"));
+}
+
 TEST_F(ServiceTest, OwnArmsOfSomeQuestionsOnlyAreRefused) {
   std::vector<v1::SubmitRequest> requests = WithOwnArms();
   requests[1].mutable_questions()->mutable_questions(3)->clear_own_arms();
