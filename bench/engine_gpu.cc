@@ -54,17 +54,17 @@ std::string Config(const Shape& shape) {
   return config.dump(1);
 }
 
-struct Tensor {
+struct WeightTensor {
   std::string name;
   std::vector<int64_t> shape;
   float mean = 0;  // of its values, which differ by 0.02
   int64_t elements() const { return shape.size() == 1 ? shape[0] : shape[0] * shape[1]; }
 };
 
-std::vector<Tensor> Tensors(const Shape& shape) {
+std::vector<WeightTensor> Tensors(const Shape& shape) {
   const int64_t kv = int64_t{shape.hidden} / shape.heads * shape.kv_heads;
-  std::vector<Tensor> out = {{"model.embed_tokens.weight", {shape.vocab, shape.hidden}},
-                             {"model.norm.weight", {shape.hidden}, 1}};
+  std::vector<WeightTensor> out = {{"model.embed_tokens.weight", {shape.vocab, shape.hidden}},
+                                   {"model.norm.weight", {shape.hidden}, 1}};
   if (!shape.tied) out.push_back({"lm_head.weight", {shape.vocab, shape.hidden}});
   for (int layer = 0; layer < shape.layers; ++layer) {
     const std::string at = absl::StrCat("model.layers.", layer, ".");
@@ -85,10 +85,10 @@ std::vector<Tensor> Tensors(const Shape& shape) {
 
 // A safetensors file, written piece by piece: the larger model has 15 GB.
 absl::Status WriteWeights(const Shape& shape, const std::string& path) {
-  const std::vector<Tensor> tensors = Tensors(shape);
+  const std::vector<WeightTensor> tensors = Tensors(shape);
   Json header = {{"__metadata__", {{"format", "pt"}}}};
   int64_t offset = 0;
-  for (const Tensor& tensor : tensors) {
+  for (const WeightTensor& tensor : tensors) {
     const int64_t end = offset + 2 * tensor.elements();
     header[tensor.name] = {{"dtype", "BF16"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
@@ -106,7 +106,7 @@ absl::Status WriteWeights(const Shape& shape, const std::string& path) {
   size_t at = 0;
   std::vector<float> values;
   std::vector<Bf16> rounded;
-  for (const Tensor& tensor : tensors) {
+  for (const WeightTensor& tensor : tensors) {
     for (int64_t left = tensor.elements(); left > 0;) {
       values.resize(static_cast<size_t>(std::min<int64_t>(left, 1 << 20)));
       for (float& value : values) value = tensor.mean + noise[at++ % kPeriod];
@@ -134,11 +134,11 @@ absl::StatusOr<std::string> RandomModel(const Shape& shape, const std::string& p
 }
 
 // The least seconds of `work` on the device, of some tries.
-double DeviceSeconds(absl::FunctionRef<at::Tensor()> work) {
+double DeviceSeconds(absl::FunctionRef<at::WeightTensor()> work) {
   double best = 0;
   for (int attempt = 0; attempt < 6; ++attempt) {
     const double start = Now();
-    at::Tensor last;
+    at::WeightTensor last;
     for (int i = 0; i < 4; ++i) last = work();
     last.flatten().narrow(0, 0, 1).cpu();  // waits
     const double seconds = (Now() - start) / 4;
@@ -154,10 +154,10 @@ struct Card {
 Card MeasureCard(const at::Device& device, int64_t side) {
   const torch::InferenceMode guard;
   const auto type = at::TensorOptions().device(device).dtype(at::kBFloat16);
-  const at::Tensor a = torch::ones({side, side}, type);
-  const at::Tensor b = torch::ones({side, side}, type);
-  const at::Tensor source = torch::ones({4 * side * side}, type);
-  const at::Tensor copy = torch::empty_like(source);
+  const at::WeightTensor a = torch::ones({side, side}, type);
+  const at::WeightTensor b = torch::ones({side, side}, type);
+  const at::WeightTensor source = torch::ones({4 * side * side}, type);
+  const at::WeightTensor copy = torch::empty_like(source);
   Card card;
   card.flops = 2.0 * static_cast<double>(side) * static_cast<double>(side) * static_cast<double>(side) /
                DeviceSeconds([&] { return at::mm(a, b); });

@@ -40,9 +40,10 @@ class Answer {
 };
 
 Coordinator::TrainingReply TrainingAnswer(v1::TrainingStatus* response, const Answer& answer) {
-  return [response, answer](absl::StatusOr<v1::TrainingStatus> status) {
-    if (status.ok()) *response = *std::move(status);
-    answer(status.status());
+  return [response, answer](absl::StatusOr<v1::TrainingStatus> training) {
+    const absl::Status status = training.status();
+    if (training.ok()) *response = *std::move(training);
+    answer(status);
   };
 }
 

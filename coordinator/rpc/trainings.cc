@@ -195,8 +195,11 @@ std::optional<TrainingResult> TrainingRunner::Poll() {
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
     absl::StatusOr<TrainingResult> read =
         ReadTrainingReport(ReadFile(File(".out")).value_or(""), training_.folder, absl::Now());
-    if (read.ok()) result = *std::move(read);
-    if (!read.ok()) result.status = read.status();
+    if (!read.ok()) {
+      result.status = read.status();
+    } else {
+      result = *std::move(read);
+    }
   } else if (WIFSIGNALED(wait_status)) {
     result.status = absl::AbortedError(absl::StrCat("it was killed by signal ", WTERMSIG(wait_status)));
   } else {
