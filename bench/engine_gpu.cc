@@ -134,11 +134,11 @@ absl::StatusOr<std::string> RandomModel(const Shape& shape, const std::string& p
 }
 
 // The least seconds of `work` on the device, of some tries.
-double DeviceSeconds(absl::FunctionRef<at::WeightTensor()> work) {
+double DeviceSeconds(absl::FunctionRef<at::Tensor()> work) {
   double best = 0;
   for (int attempt = 0; attempt < 6; ++attempt) {
     const double start = Now();
-    at::WeightTensor last;
+    at::Tensor last;
     for (int i = 0; i < 4; ++i) last = work();
     last.flatten().narrow(0, 0, 1).cpu();  // waits
     const double seconds = (Now() - start) / 4;
@@ -154,10 +154,10 @@ struct Card {
 Card MeasureCard(const at::Device& device, int64_t side) {
   const torch::InferenceMode guard;
   const auto type = at::TensorOptions().device(device).dtype(at::kBFloat16);
-  const at::WeightTensor a = torch::ones({side, side}, type);
-  const at::WeightTensor b = torch::ones({side, side}, type);
-  const at::WeightTensor source = torch::ones({4 * side * side}, type);
-  const at::WeightTensor copy = torch::empty_like(source);
+  const at::Tensor a = torch::ones({side, side}, type);
+  const at::Tensor b = torch::ones({side, side}, type);
+  const at::Tensor source = torch::ones({4 * side * side}, type);
+  const at::Tensor copy = torch::empty_like(source);
   Card card;
   card.flops = 2.0 * static_cast<double>(side) * static_cast<double>(side) * static_cast<double>(side) /
                DeviceSeconds([&] { return at::mm(a, b); });
