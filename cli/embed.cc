@@ -11,7 +11,6 @@
 #include "base/status.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
-#include "cli/follow.h"
 #include "cli/hidden_states.h"
 #include "cli/render/text.h"
 #include "cli/submit.h"
@@ -58,30 +57,15 @@ absl::StatusOr<int> RunEmbed(const Terminal& terminal, const EmbedOptions& optio
   SPRINT_ASSIGN_OR_RETURN(const auto reader, OpenDatabase(options.connection.database));
   SPRINT_ASSIGN_OR_RETURN(const ExperimentId id, FindExperiment(*reader, options.experiment));
   SPRINT_ASSIGN_OR_RETURN(const PreparedLaunch launch, PrepareEmbed(*reader, id, options.request));
-  if (options.dry_run) {
-    SPRINT_ASSIGN_OR_RETURN(const LaunchEstimate estimate,
-                            EstimateHere(options.connection, options.local, launch));
-    terminal.out.Write(options.json ? EstimateJson(estimate, launch) : FormatEstimate(estimate, launch));
-    return kExitDone;
-  }
+  if (options.dry_run)
+    return PrintEstimate(terminal, options.connection, options.local, launch, options.json);
   SPRINT_ASSIGN_OR_RETURN(const int64_t missing, CountMissingStates(*reader, launch));
   if (missing == 0) {
     SPRINT_RETURN_IF_ERROR(PrintStored(terminal, options, launch));
     return kExitDone;
   }
-  SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, ReachOrStart(options.connection, options.local));
-  SPRINT_ASSIGN_OR_RETURN(const int64_t experiment, SubmitLaunch(terminal, coordinator, launch));
-  if (options.detach) {
-    terminal.out.Write(absl::StrCat(experiment, "\n"));
-    return kExitDone;
-  }
-  FollowOptions follow;
-  follow.connection = options.connection;
-  follow.statistics = false;
-  follow.experiments = {experiment};
-  SPRINT_ASSIGN_OR_RETURN(const int code, Follow(terminal, coordinator, interrupts, follow));
-  if (code == kExitDone) SPRINT_RETURN_IF_ERROR(PrintStored(terminal, options, launch));
-  return code;
+  const auto print = [&](int64_t) { return PrintStored(terminal, options, launch); };
+  return RunSideJob(terminal, interrupts, options.connection, options.local, launch, options.detach, print);
 }
 
 }  // namespace

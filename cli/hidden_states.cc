@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <set>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/engine_mode.h"
@@ -73,15 +72,8 @@ absl::Status ReadPrompts(Reader& reader, ExperimentId id, PreparedLaunch& launch
         RenderedPrompt prompt;
         prompt.text = TextOf(row[4]);
         prompt.tokens = *std::move(tokens);
-        const Hash256 hash = QuestionRecord{prompt.tokens, prompt.text}.ContentHash();
-        const auto [found, is_new] = known.try_emplace(hash, static_cast<int32_t>(launch.questions.size()));
-        if (is_new) {
-          launch.questions.push_back(hash);
-          launch.prompt_lengths.push_back(static_cast<int32_t>(prompt.tokens.size()));
-        }
-        launch.question_of.push_back(found->second);
         launch.problems.push_back({TextOf(row[0]), TextOf(row[1]), "", TextOf(row[2]), TextOf(row[3])});
-        launch.prompts.push_back(std::move(prompt));
+        AddPrompt(std::move(prompt), known, launch);
         return true;
       }));
   return status;

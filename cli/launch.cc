@@ -24,14 +24,6 @@ struct LaunchOptions {
   bool json = false;
 };
 
-absl::StatusOr<int> DryRun(const Terminal& terminal, const LaunchOptions& options,
-                           const PreparedLaunch& launch) {
-  SPRINT_ASSIGN_OR_RETURN(const LaunchEstimate estimate,
-                          EstimateHere(options.connection, options.local, launch));
-  terminal.out.Write(options.json ? EstimateJson(estimate, launch) : FormatEstimate(estimate, launch));
-  return kExitDone;
-}
-
 // Answers that were there before hidden states were asked for have none.
 void NoteMissingStates(const Terminal& terminal, const LaunchOptions& options, const PreparedLaunch& launch) {
   if (launch.hidden_layers.empty()) return;
@@ -52,7 +44,8 @@ absl::StatusOr<int> Launch(const Terminal& terminal, const LaunchOptions& option
   Interrupts interrupts;
   SPRINT_ASSIGN_OR_RETURN(const v1::ExperimentSpec spec, BuildSpec(options.flags));
   SPRINT_ASSIGN_OR_RETURN(const PreparedLaunch launch, PrepareWithProgress(terminal, spec));
-  if (options.dry_run) return DryRun(terminal, options, launch);
+  if (options.dry_run)
+    return PrintEstimate(terminal, options.connection, options.local, launch, options.json);
   SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, ReachOrStart(options.connection, options.local));
   SPRINT_ASSIGN_OR_RETURN(const int64_t experiment, SubmitLaunch(terminal, coordinator, launch));
   FollowOptions follow;

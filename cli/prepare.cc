@@ -5,7 +5,6 @@
 #include <set>
 #include <thread>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "cli/own_arms.h"
@@ -90,19 +89,23 @@ absl::Status RenderAll(PreparedLaunch& launch) {
     SPRINT_ASSIGN_OR_RETURN(RenderedPrompt prompt,
                             Render(options, problem, *launch.model->tokenizer, launch.model->config,
                                    launch.run.decoding.max_new_tokens));
-    const Hash256 hash = QuestionRecord{prompt.tokens, prompt.text}.ContentHash();
-    const auto [found, is_new] = known.try_emplace(hash, static_cast<int32_t>(launch.questions.size()));
-    if (is_new) {
-      launch.questions.push_back(hash);
-      launch.prompt_lengths.push_back(static_cast<int32_t>(prompt.tokens.size()));
-    }
-    launch.question_of.push_back(found->second);
-    launch.prompts.push_back(std::move(prompt));
+    AddPrompt(std::move(prompt), known, launch);
   }
   return absl::OkStatus();
 }
 
 }  // namespace
+
+void AddPrompt(RenderedPrompt prompt, absl::flat_hash_map<Hash256, int32_t>& known, PreparedLaunch& launch) {
+  const Hash256 hash = QuestionRecord{prompt.tokens, prompt.text}.ContentHash();
+  const auto [found, is_new] = known.try_emplace(hash, static_cast<int32_t>(launch.questions.size()));
+  if (is_new) {
+    launch.questions.push_back(hash);
+    launch.prompt_lengths.push_back(static_cast<int32_t>(prompt.tokens.size()));
+  }
+  launch.question_of.push_back(found->second);
+  launch.prompts.push_back(std::move(prompt));
+}
 
 DatasetOptions DatasetOptionsOf(const v1::Dataset& dataset) {
   DatasetOptions options;

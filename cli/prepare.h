@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "base/hash.h"
 #include "eval/choices.h"
@@ -46,6 +47,10 @@ struct PreparedLaunch {
 absl::StatusOr<PreparedLaunch> Prepare(const v1::ExperimentSpec& spec,
                                        const std::function<void(double)>& fingerprinting,
                                        const PreparedLaunch* like = nullptr);
+
+// Adds the next problem's prompt, and its question unless an earlier problem has the same. `known` is the
+// questions' places by hash, kept from call to call.
+void AddPrompt(RenderedPrompt prompt, absl::flat_hash_map<Hash256, int32_t>& known, PreparedLaunch& launch);
 
 DatasetOptions DatasetOptionsOf(const v1::Dataset& dataset);
 

@@ -7,14 +7,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
-#include "cli/follow.h"
 #include "cli/own_arms.h"
 #include "cli/render/text.h"
 #include "cli/score_texts.h"
@@ -112,15 +110,8 @@ absl::Status AddText(const ScoreOptions& options, const AnswerToScore& answer, P
                        launch.model->config.context - 1, " at most"));
     }
     SPRINT_RETURN_IF_ERROR(CheckStepToken(options, launch, id, text));
-    const Hash256 hash = QuestionRecord{text.tokens, ""}.ContentHash();
-    const auto [found, is_new] = known.try_emplace(hash, static_cast<int32_t>(launch.questions.size()));
-    if (is_new) {
-      launch.questions.push_back(hash);
-      launch.prompt_lengths.push_back(static_cast<int32_t>(text.tokens.size()));
-    }
-    launch.question_of.push_back(found->second);
     launch.problems.push_back({id, steps[step], "", "", ""});
-    launch.prompts.push_back(std::move(text));
+    AddPrompt(std::move(text), known, launch);
   }
   return absl::OkStatus();
 }
@@ -197,25 +188,10 @@ absl::StatusOr<int> RunScore(const Terminal& terminal, const ScoreOptions& optio
     return absl::FailedPreconditionError(absl::StrCat("experiment ", id.value(), " has no answers yet"));
   const std::string name = options.name.empty() ? absl::StrCat(NameOf(*reader, id), "-scores") : options.name;
   SPRINT_ASSIGN_OR_RETURN(const PreparedLaunch launch, PrepareScores(options, name, answers));
-  if (options.dry_run) {
-    SPRINT_ASSIGN_OR_RETURN(const LaunchEstimate estimate,
-                            EstimateHere(options.connection, options.local, launch));
-    terminal.out.Write(options.json ? EstimateJson(estimate, launch) : FormatEstimate(estimate, launch));
-    return kExitDone;
-  }
-  SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, ReachOrStart(options.connection, options.local));
-  SPRINT_ASSIGN_OR_RETURN(const int64_t experiment, SubmitLaunch(terminal, coordinator, launch));
-  if (options.detach) {
-    terminal.out.Write(absl::StrCat(experiment, "\n"));
-    return kExitDone;
-  }
-  FollowOptions follow;
-  follow.connection = options.connection;
-  follow.statistics = false;
-  follow.experiments = {experiment};
-  SPRINT_ASSIGN_OR_RETURN(const int code, Follow(terminal, coordinator, interrupts, follow));
-  if (code == kExitDone) SPRINT_RETURN_IF_ERROR(PrintScores(terminal, options, experiment));
-  return code;
+  if (options.dry_run)
+    return PrintEstimate(terminal, options.connection, options.local, launch, options.json);
+  const auto print = [&](int64_t experiment) { return PrintScores(terminal, options, experiment); };
+  return RunSideJob(terminal, interrupts, options.connection, options.local, launch, options.detach, print);
 }
 
 }  // namespace

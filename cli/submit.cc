@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "cli/app.h"
+#include "cli/follow.h"
 #include "cli/render/text.h"
 
 namespace sprint {
@@ -51,6 +53,13 @@ absl::StatusOr<LaunchEstimate> EstimateHere(const Connection& connection, const 
   return EstimateLaunch(launch, census, workers);
 }
 
+absl::StatusOr<int> PrintEstimate(const Terminal& terminal, const Connection& connection,
+                                  const LocalWorkerOptions& local, const PreparedLaunch& launch, bool json) {
+  SPRINT_ASSIGN_OR_RETURN(const LaunchEstimate estimate, EstimateHere(connection, local, launch));
+  terminal.out.Write(json ? EstimateJson(estimate, launch) : FormatEstimate(estimate, launch));
+  return kExitDone;
+}
+
 absl::StatusOr<int64_t> SubmitLaunch(const Terminal& terminal, Coordinator& coordinator,
                                      const PreparedLaunch& launch) {
   const absl::StatusOr<v1::SubmitResponse> submitted =
@@ -65,6 +74,24 @@ absl::StatusOr<int64_t> SubmitLaunch(const Terminal& terminal, Coordinator& coor
       submitted->experiment(), "): ", Plural(submitted->cells(), "cell", "cells"), ", ",
       FormatCount(submitted->existing()), " there already, ", FormatCount(missing), " to compute\n"));
   return submitted->experiment();
+}
+
+absl::StatusOr<int> RunSideJob(const Terminal& terminal, Interrupts& interrupts, const Connection& connection,
+                               const LocalWorkerOptions& local, const PreparedLaunch& launch, bool detach,
+                               absl::FunctionRef<absl::Status(int64_t)> print) {
+  SPRINT_ASSIGN_OR_RETURN(Coordinator coordinator, ReachOrStart(connection, local));
+  SPRINT_ASSIGN_OR_RETURN(const int64_t experiment, SubmitLaunch(terminal, coordinator, launch));
+  if (detach) {
+    terminal.out.Write(absl::StrCat(experiment, "\n"));
+    return kExitDone;
+  }
+  FollowOptions follow;
+  follow.connection = connection;
+  follow.statistics = false;
+  follow.experiments = {experiment};
+  SPRINT_ASSIGN_OR_RETURN(const int code, Follow(terminal, coordinator, interrupts, follow));
+  if (code == kExitDone) SPRINT_RETURN_IF_ERROR(print(experiment));
+  return code;
 }
 
 }  // namespace sprint
