@@ -198,14 +198,15 @@ absl::StatusOr<int> RunScore(const Terminal& terminal, const ScoreOptions& optio
 
 void AddScore(App& app) {
   auto options = std::make_shared<ScoreOptions>();
+  const std::string language_model =
+      "sprint score demo-bon --reward-model models/lm-prm --steps \"\\n\" --keep-separator --step-token "
+      "\" ки\" --good-token \" +\" --bad-token \" -\"";
   CLI::App* score = app.Add(
       app.root(), "score", "A reward model's scores of an experiment's answers, for votes",
       {"sprint score demo-bon --reward-model models/rm",
        "sprint score demo-bon --reward-model models/prm --steps \"\\n\\n\"",
        "sprint score demo-bon --reward-model models/prm --steps \"\\n\\n\" --step-token \"<extra_0>\"",
-       "sprint score demo-bon --reward-model models/lm-prm --steps \"\\n\" --keep-separator --step-token "
-       "\" ки\" --good-token \" +\" --bad-token \" -\"",
-       "sprint votes demo-bon --reward demo-bon-scores"},
+       language_model, "sprint votes demo-bon --reward demo-bon-scores"},
       [options](const Terminal& terminal) { return RunScore(terminal, *options); });
   score->add_option("EXPERIMENT", options->experiment, "Its number or name")->required();
   score
