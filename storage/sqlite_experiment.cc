@@ -88,17 +88,17 @@ absl::StatusOr<CreatedExperiment> SqliteStore::Begin(const Hash256& selection, c
 }
 
 absl::Status SqliteStore::DeleteExperiment(ExperimentId id) {
+  static constexpr const char* kDeletions[] = {
+      "DELETE FROM block_arm WHERE block_id IN (SELECT block_id FROM block WHERE experiment_id = ?1)",
+      "DELETE FROM block_question WHERE block_id IN (SELECT block_id FROM block WHERE experiment_id = ?1)",
+      "DELETE FROM block WHERE experiment_id = ?1",
+      "DELETE FROM problem WHERE experiment_id = ?1",
+      "DELETE FROM experiment_arm WHERE experiment_id = ?1",
+      "DELETE FROM experiment WHERE experiment_id = ?1",
+  };
   const absl::Status deleted = Write([&]() -> absl::Status {
     SPRINT_RETURN_IF_ERROR(CheckKnown(id));
-    for (const char* sql : {
-             "DELETE FROM block_arm WHERE block_id IN (SELECT block_id FROM block WHERE experiment_id = ?1)",
-             "DELETE FROM block_question WHERE block_id IN (SELECT block_id FROM block WHERE experiment_id = "
-             "?1)",
-             "DELETE FROM block WHERE experiment_id = ?1",
-             "DELETE FROM problem WHERE experiment_id = ?1",
-             "DELETE FROM experiment_arm WHERE experiment_id = ?1",
-             "DELETE FROM experiment WHERE experiment_id = ?1",
-         }) {
+    for (const char* sql : kDeletions) {
       SPRINT_ASSIGN_OR_RETURN(Statement statement, database_->Prepare(sql));
       SPRINT_RETURN_IF_ERROR(Query(statement, id.value()).Run());
     }
