@@ -396,8 +396,7 @@ absl::Status AtenRunner::Run(const StepBatch& batch, StepOutput* output) {
     inputs_.Upload();
     const bool plain = batch.captures.empty() && !batch.want_logits && !batch.want_hidden && !zeroed_;
     std::optional<DeviceStep> once;
-    if (!plain) once.emplace(std::move(plan), device_);
-    DeviceStep& step = plain ? Keep(std::move(plan)) : *once;
+    DeviceStep& step = plain ? Keep(std::move(plan)) : once.emplace(std::move(plan), device_);
     Execute(step, batch);
     Deliver(step, batch, output);
   } catch (const std::exception& e) {
