@@ -102,12 +102,12 @@ void DeviceSampler::Plan(const RowSampler* sampler, int64_t first, int64_t rows,
   Tile open[3];
   for (int64_t i = 0; i < rows; ++i) {
     if (!sampler->Samples(first + i)) continue;
-    RowRules rules = sampler->Rules(first + i);
+    const RowRules rules = sampler->Rules(first + i);
     const Kind kind = KindOf(*rules.sampling);
     Tile& tile = open[static_cast<size_t>(kind)];
     tile.kind = kind;
     AddRow(rules, i, tile);
-    tile.rules.push_back(std::move(rules));
+    tile.rules.push_back(rules);
     if (static_cast<int64_t>(tile.rows.size()) == kTile) Finish(tile, inputs);
   }
   for (Tile& tile : open) {
