@@ -5,12 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace sprint {
 
-// Move-only owner of one mapping.
+// Move-only: owner of one mapping, or a part of another's.
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
@@ -18,6 +19,8 @@ class AlignedBuffer {
   static absl::StatusOr<AlignedBuffer> Create(int64_t bytes);
   // [offset, offset + bytes) of an open file, shared with all who map it. `offset` is a page's.
   static absl::StatusOr<AlignedBuffer> Map(int fd, int64_t offset, int64_t bytes, bool writable);
+  // Bytes [offset, offset + bytes) of it, which must outlive them. `offset` is a page's.
+  AlignedBuffer Part(int64_t offset, int64_t bytes) const;
   // Makes it read-only: a write ends the process.
   void Protect();
   ~AlignedBuffer();
@@ -38,6 +41,20 @@ class AlignedBuffer {
   void Release();
   void* data_ = nullptr;
   int64_t bytes_ = 0;
+  bool owned_ = true;
+};
+
+// Buffers cut from few large ones. What a step reads all of, the weights above all, should lie so: the
+// system gives large pages to large mappings only, and with a small page for each 4 KiB a product waits for
+// the page table. Not thread-safe.
+class BufferArena {
+ public:
+  // A part of the arena, which must outlive it. Errors as AlignedBuffer::Create.
+  absl::StatusOr<AlignedBuffer> Take(int64_t bytes);
+
+ private:
+  std::vector<AlignedBuffer> chunks_;
+  int64_t used_ = 0;  // of the last
 };
 
 }  // namespace sprint

@@ -37,16 +37,17 @@ int64_t SourceRow(int64_t row, int64_t head_dim, bool interleaved) {
 
 class Loader {
  public:
-  Loader(const ModelFiles& model, Dtype dtype, int threads, SharedWeights* shared)
-      : model_(model), dtype_(dtype), pool_(threads), shared_(shared) {}
+  // The matrices lie in `shared`, or without it in `memory`.
+  Loader(const ModelFiles& model, Dtype dtype, int threads, SharedWeights* shared, BufferArena& memory)
+      : model_(model), dtype_(dtype), pool_(threads), shared_(shared), memory_(memory) {}
 
   absl::StatusOr<Matrix> New(int64_t rows, int64_t cols) {
-    if (shared_ == nullptr) return NewMatrix(rows, cols, dtype_);
     Matrix matrix;
     matrix.rows = rows;
     matrix.cols = cols;
     matrix.dtype = dtype_;
-    SPRINT_ASSIGN_OR_RETURN(matrix.data, shared_->Take(matrix.bytes()));
+    SPRINT_ASSIGN_OR_RETURN(
+        matrix.data, shared_ == nullptr ? memory_.Take(matrix.bytes()) : shared_->Take(matrix.bytes()));
     return matrix;
   }
 
@@ -124,6 +125,7 @@ class Loader {
   Dtype dtype_;
   ThreadPool pool_;
   SharedWeights* const shared_;  // null: none
+  BufferArena& memory_;
 };
 
 }  // namespace
@@ -139,8 +141,8 @@ int64_t LoadedWeights::bytes() const {
 
 absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads,
                                           std::shared_ptr<SharedWeights> shared) {
-  Loader loader(model, dtype, threads, shared.get());
   LoadedWeights out;
+  Loader loader(model, dtype, threads, shared.get(), out.memory);
   out.shared = std::move(shared);
   SPRINT_ASSIGN_OR_RETURN(out.embedding, loader.Load(*model.tensors.embedding));
   SPRINT_ASSIGN_OR_RETURN(out.final_norm, loader.Vector(model.tensors.final_norm));

@@ -31,8 +31,10 @@ struct LayerWeights {
 
 // Immutable once the engine is loaded, but for the self-test's copies.
 struct LoadedWeights {
-  std::shared_ptr<SharedWeights> shared;  // where the matrices lie; null: in this process's own memory
-  Matrix embedding;                       // [vocab, hidden]
+  // Where the matrices lie: shared, or null and in this process's own memory.
+  std::shared_ptr<SharedWeights> shared;
+  BufferArena memory;
+  Matrix embedding;  // [vocab, hidden]
   std::vector<LayerWeights> layers;
   std::vector<float> final_norm;
   std::optional<Matrix> lm_head;  // absent when tied
