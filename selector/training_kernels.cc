@@ -9,6 +9,7 @@
 #define HWY_TARGET_INCLUDE "selector/training_kernels.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
+#include "hwy/contrib/math/math-inl.h"
 #include "worker/engine/simd-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -19,7 +19,7 @@ namespace HWY_NAMESPACE {
 
 // Query vectors that share a loaded K/V vector, and value vectors kept in registers beside them.
 constexpr int kQueries = 4;
-constexpr int kValueVectors = 2;
+constexpr int kValueVectors = HWY_MAX_BYTES >= 64 ? 4 : 2;
 
 // A line of the cache, in elements.
 template <typename T>
@@ -113,7 +113,7 @@ HWY_INLINE float Exponentials(float* scores, int64_t start, int64_t n, int64_t l
   // Lane t % kBlockTokens of the sum belongs to a position's place in its block.
   float lane_sums[kBlockTokens] = {};
   for (int64_t t = 0; t < n; t += lanes) {
-    const VecF e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + t), top));
+    const VecF e = Exp(d, hn::Sub(hn::LoadU(d, scores + t), top));
     hn::StoreU(e, d, scores + t);
     float* sum = lane_sums + t % kBlockTokens;
     hn::StoreU(hn::Add(hn::LoadU(d, sum), e), d, sum);

@@ -78,14 +78,11 @@ template <typename Out>
 void SiluMulImpl(const float* gate_up, int64_t n, Out* out) {
   const F32 d;
   const VecF one = hn::Set(d, 1.0f);
-  // Highway's Exp is wrong where the result overflows; exp(88) is still finite.
-  const VecF most = hn::Set(d, 88.0f);
+  const VecF most = hn::Set(d, 88.0f);  // its exponential is still finite
   MapRow(
       n, out,
-      [&](VecF gate, VecF up) HWY_ATTR {
-        const VecF sigmoid = hn::Div(one, hn::Add(one, hn::Exp(d, hn::Min(hn::Neg(gate), most))));
-        return hn::Mul(hn::Mul(gate, sigmoid), up);
-      },
+      [&](VecF gate, VecF up)
+          HWY_ATTR { return hn::Div(hn::Mul(gate, up), hn::Add(one, Exp(d, hn::Min(hn::Neg(gate), most)))); },
       gate_up, gate_up + n);
 }
 
@@ -127,9 +124,14 @@ void TransformHeadImpl(const float* in, const kernels::HeadTransform& t, float* 
 kernels::Peak PeakOfImpl(const float* logits, int64_t n) {
   const F32 d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  VecF largest = hn::Set(d, -std::numeric_limits<float>::infinity());
+  const VecF none = hn::Set(d, -std::numeric_limits<float>::infinity());
+  VecF most[4] = {none, none, none, none};
   int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) largest = hn::Max(largest, LoadF32(d, logits + i));
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (int64_t j = 0; j < 4; ++j) most[j] = hn::Max(most[j], hn::LoadU(d, logits + i + j * lanes));
+  }
+  for (; i + lanes <= n; i += lanes) most[0] = hn::Max(most[0], hn::LoadU(d, logits + i));
+  const VecF largest = hn::Max(hn::Max(most[0], most[1]), hn::Max(most[2], most[3]));
   kernels::Peak peak;
   peak.largest = hn::GetLane(hn::MaxOfLanes(d, largest));
   for (; i < n; ++i) peak.largest = std::max(peak.largest, logits[i]);
@@ -139,7 +141,7 @@ kernels::Peak PeakOfImpl(const float* logits, int64_t n) {
   while (peak.index + 1 < n && logits[peak.index] != peak.largest) ++peak.index;
   // Nothing but minus infinity: no share of the sum.
   if (peak.largest == -std::numeric_limits<float>::infinity()) return peak;
-  peak.sum = SumRow(n, logits, [&](VecF v) HWY_ATTR { return hn::Exp(d, hn::Sub(v, top)); });
+  peak.sum = SumRow(n, logits, [&](VecF v) HWY_ATTR { return Exp(d, hn::Sub(v, top)); });
   return peak;
 }
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "worker/engine/kernels.h"
 
@@ -33,7 +32,7 @@ HWY_INLINE VecF LoadF32(F32 d, const Bf16* p) {
 }
 
 HWY_INLINE void StoreF32(F32 d, VecF v, float* p) { hn::StoreU(v, d, p); }
-HWY_INLINE void StoreF32(F32 d, VecF v, Bf16* p) {
+HWY_INLINE void StoreF32(F32 /*d*/, VecF v, Bf16* p) {
   const hn::Rebind<uint16_t, F32> d16;
   const hn::Rebind<int32_t, F32> di;
   const hn::Rebind<uint32_t, F32> du;
@@ -41,9 +40,30 @@ HWY_INLINE void StoreF32(F32 d, VecF v, Bf16* p) {
   const auto even = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
   const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(even, hn::Set(du, 0x7fffu))));
   // A NaN would round to an infinity or zero; it stays a NaN.
-  const auto nan = hn::MaskFromVec(hn::BitCast(du, hn::VecFromMask(d, hn::IsNaN(v))));
-  const auto kept = hn::IfThenElse(nan, hn::Set(du, 0x7fc0u), rounded);
+  const auto kept = hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(v)), hn::Set(du, 0x7fc0u), rounded);
   hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, kept)), d16, reinterpret_cast<uint16_t*>(p));
+}
+
+// exp(x) for x <= 88, within 2 units of the last place; 0 below -87.3; a NaN stays one. Method: x = n ln 2 +
+// r with |r| <= ln 2 / 2, the polynomial for exp(r) of expf in Moshier's Cephes library, and n added to the
+// exponent. Half the work of Highway's Exp, which has no bound on x.
+HWY_INLINE VecF Exp(F32 d, VecF x) {
+  const hn::Rebind<int32_t, F32> di;
+  // Rounds to an integer, which stands in the lowest bits of the sum.
+  const VecF shift = hn::Set(d, 12582912.0f);
+  const VecF sum = hn::MulAdd(x, hn::Set(d, 1.44269504f), shift);
+  const VecF n = hn::Sub(sum, shift);
+  VecF r = hn::NegMulAdd(n, hn::Set(d, 0.693359375f), x);
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
+  VecF p = hn::Set(d, 1.9875691500e-4f);
+  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
+  p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, hn::Set(d, 1.0f)));
+  const auto bits = hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, sum)));
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.3f)), hn::BitCast(d, bits));
 }
 
 // The last `count` (< lanes) elements of a row: zeros fill the vector, and only they are stored.

@@ -48,6 +48,21 @@ TEST(KernelsTest, SiluMulIsItsFormulaFarOutToo) {
   }
 }
 
+// Where the gate is far below zero the result is the exponential itself.
+TEST(KernelsTest, TheExponentialIsExactToItsLastPlaces) {
+  constexpr int64_t kValues = 4096;
+  std::vector<float> gate_up(2 * kValues, 1.0F);
+  for (int64_t i = 0; i < kValues; ++i)
+    gate_up[static_cast<size_t>(i)] = -87.0F + 0.0425F * static_cast<float>(i);
+  std::vector<float> out(kValues);
+  kernels::SiluMul(gate_up.data(), kValues, out.data());
+  for (size_t i = 0; i < kValues; ++i) {
+    const double gate = gate_up[i];
+    const double expected = gate / (1 + std::exp(-gate));
+    ASSERT_NEAR(out[i], expected, 4e-7 * std::abs(expected)) << gate;
+  }
+}
+
 TEST(KernelsTest, AddRowAddsDeltaAndBias) {
   for (const int64_t n : kLengths) {
     const std::vector<float> delta = Random(n, 1);
