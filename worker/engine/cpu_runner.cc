@@ -27,7 +27,7 @@ absl::Status CpuRunner<T>::Prepare() {
       {&logits_, logit_rows * config_.vocab * 4},
   };
   for (const auto& [buffer, bytes] : buffers) {
-    SPRINT_ASSIGN_OR_RETURN(*buffer, AlignedBuffer::Create(bytes));
+    SPRINT_ASSIGN_OR_RETURN(*buffer, memory_.Take(bytes));
   }
   return absl::OkStatus();
 }

@@ -24,10 +24,6 @@ namespace sprint {
 // Work of about this many elements is worth handing to another thread.
 inline constexpr int64_t kElementsPerTask = 16384;
 
-inline int64_t RowsPerTask(int64_t width) {
-  return std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, width));
-}
-
 // Adds the time between its making and its end.
 class Timed {
  public:
@@ -93,10 +89,16 @@ class CpuRunner : public Runner {
     int32_t layer;
     Matrix o;
   };
+  // Rows of a task, where each has `width` elements of work: the same number of tasks for every thread.
+  int64_t RowsPerTask(int64_t rows, int64_t width) const {
+    const int64_t tasks = rows * width / kElementsPerTask / pool_.threads() * pool_.threads();
+    return tasks == 0 ? std::max<int64_t>(1, kElementsPerTask / std::max<int64_t>(1, width))
+                      : (rows + tasks - 1) / tasks;
+  }
   // body(row) for each row, in tasks of a size that suits rows of `width` elements.
   template <typename Body>
   void ForRows(int64_t rows, int64_t width, const Body& body) {
-    pool_.For(rows, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
+    pool_.For(rows, RowsPerTask(rows, width), [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) body(row);
     });
   }
@@ -148,6 +150,7 @@ class CpuRunner : public Runner {
   int64_t active_ = 0;  // rows that the current layer computes: a prefix of the step's
 
   RunSeconds seconds_;
+  BufferArena memory_;                // of the buffers below, but for K/V
   std::vector<kernels::Peak> peaks_;  // [logit rows, pieces of the head]
   AlignedBuffer residual_;            // f32 [rows, hidden]
   AlignedBuffer normed_;              // T [rows, hidden]

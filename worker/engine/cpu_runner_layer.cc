@@ -96,7 +96,7 @@ void CpuRunner<T>::ProjectHeads(int32_t layer) {
       StoreValue(shape_, head, position, h, block, v);
     }
   };
-  pool_.For(active_, RowsPerTask(width), [&](int64_t begin, int64_t end, int) {
+  pool_.For(active_, RowsPerTask(active_, width), [&](int64_t begin, int64_t end, int) {
     std::vector<float> head(static_cast<size_t>(dim));
     for (int64_t row = begin; row < end; ++row) {
       project(row, head.data());
@@ -130,13 +130,13 @@ void CpuRunner<T>::Attention(int32_t layer, const StepBatch& batch) {
     }
   }
   for (size_t i = 0; i + 1 < tiles.size(); ++i) tiles[i].next = &tiles[i + 1];
-  // A tile of a short sequence is little work: several to a task.
-  const int64_t chunk =
-      std::max<int64_t>(1, std::min<int64_t>(8, static_cast<int64_t>(tiles.size()) / (4 * options_.threads)));
-  pool_.For(static_cast<int64_t>(tiles.size()), chunk, [&](int64_t begin, int64_t end, int thread) {
-    for (int64_t i = begin; i < end; ++i)
-      Attend(shape_, tiles[static_cast<size_t>(i)], scratch_[static_cast<size_t>(thread)]);
-  });
+  // A sequence's K/V heads at a time. The arms of a question stand side by side, and read the same blocks
+  // below their layers: they should meet in one core's cache.
+  pool_.ForShares(static_cast<int64_t>(tiles.size()), shape_.kv_heads,
+                  [&](int64_t begin, int64_t end, int thread) {
+                    for (int64_t i = begin; i < end; ++i)
+                      Attend(shape_, tiles[static_cast<size_t>(i)], scratch_[static_cast<size_t>(thread)]);
+                  });
 }
 
 template <typename T>
@@ -157,18 +157,15 @@ template <typename T>
 void CpuRunner<T>::Mlp(const LayerWeights& layer, int64_t rows, const Matrix& then) {
   const int64_t n = config_.intermediate;
   if (GatesInPieces()) {
-    // Gate and up of the same units, a panel or two of each.
-    const int64_t panels = n / kPanelRows;
+    // Gate and up of the same units, a panel of each.
     Pieces pieces;
-    pieces.run = panels % 2 == 0 && panels >= 8 * options_.threads ? 2 : 1;
     pieces.runs = 2;
-    pieces.distance = panels;
-    pieces.count = panels / pieces.run;
-    const int64_t units = pieces.run * kPanelRows;
+    pieces.distance = n / kPanelRows;
+    pieces.count = n / kPanelRows;
     const Timed timed(&seconds_.gemm);
     const auto gate = [&](int64_t piece, const float* y) {
       for (int64_t row = 0; row < rows; ++row)
-        kernels::SiluMul(y + row * 2 * units, units, act_.as<T>() + row * n + piece * units);
+        kernels::SiluMul(y + row * 2 * kPanelRows, kPanelRows, act_.as<T>() + row * n + piece * kPanelRows);
     };
     gemm_.MultiplyPieces(layer.gate_up, normed_.as<T>(), rows, pieces, gate, &layer.down);
   } else {

@@ -47,7 +47,7 @@ struct ThreadPool::Region {
   }
 };
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : shares_(static_cast<size_t>(threads)) {
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
 }
 
@@ -92,6 +92,26 @@ void ThreadPool::For(int64_t n, int64_t chunk, absl::FunctionRef<void(int64_t, i
     WaitWhile(state_, inside);
     inside = state_.load(std::memory_order_acquire);
   }
+}
+
+void ThreadPool::ForShares(int64_t n, int64_t chunk, absl::FunctionRef<void(int64_t, int64_t, int)> body) {
+  const int count = threads();
+  // Shares begin at whole ranges.
+  const int64_t ranges = (n + chunk - 1) / chunk;
+  const auto begin_of = [&](int share) { return ranges * share / count * chunk; };
+  for (int i = 0; i < count; ++i) shares_[static_cast<size_t>(i)].next = begin_of(i);
+  For(count, 1, [&](int64_t, int64_t, int thread) {
+    for (int i = 0; i < count; ++i) {
+      const int share = (thread + i) % count;
+      const int64_t last = std::min(n, begin_of(share + 1));
+      std::atomic<int64_t>& next = shares_[static_cast<size_t>(share)].next;
+      for (;;) {
+        const int64_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
+        if (begin >= last) break;
+        body(begin, std::min(last, begin + chunk), thread);
+      }
+    }
+  });
 }
 
 int UsableCpus() {

@@ -32,9 +32,15 @@ class ThreadPool {
   // range computes must not depend on it. `body` must not throw.
   // REQUIRES: n >= 0, chunk >= 1; not called from inside a body.
   void For(int64_t n, int64_t chunk, absl::FunctionRef<void(int64_t, int64_t, int)> body);
+  // The same, but a thread takes ranges of its own consecutive share of [0, n) first, one after the other,
+  // and then those that the others have left: what neighbours read stays in one core's cache.
+  void ForShares(int64_t n, int64_t chunk, absl::FunctionRef<void(int64_t, int64_t, int)> body);
 
  private:
   struct Region;
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+  };
   void Work(int thread);
 
   // Of the open region; workers read it between entering and leaving.
@@ -44,6 +50,7 @@ class ThreadPool {
   std::atomic<uint32_t> epoch_{0};  // counts regions; idle workers wait for it to move
   std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
+  std::vector<Share> shares_;  // a thread's
 };
 
 // CPUs this process may use (its affinity mask), at least 1.

@@ -15,13 +15,16 @@ TEST(ThreadPoolTest, EveryItemIsDoneOnceInRangesOfAtMostAChunk) {
     for (const int64_t n : {0, 1, 5, 64, 1000}) {
       for (const int64_t chunk : {1, 3, 2000}) {
         std::vector<std::atomic<int>> done(static_cast<size_t>(n));
-        pool.For(n, chunk, [&](int64_t begin, int64_t end, int thread) {
+        const auto body = [&](int64_t begin, int64_t end, int thread) {
           EXPECT_GE(thread, 0);
           EXPECT_LT(thread, threads);
           EXPECT_TRUE(threads == 1 || end - begin <= chunk);
           for (int64_t i = begin; i < end; ++i) ++done[static_cast<size_t>(i)];
-        });
+        };
+        pool.For(n, chunk, body);
         for (const auto& count : done) EXPECT_EQ(count, 1);
+        pool.ForShares(n, chunk, body);
+        for (const auto& count : done) EXPECT_EQ(count, 2);
       }
     }
   }
