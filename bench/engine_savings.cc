@@ -75,11 +75,13 @@ absl::Status ModelBench::Saving(const std::string& figure) {
     off_seconds = std::min(off_seconds, without.seconds);
     generations = static_cast<double>(with.generations);
   }
-  std::fprintf(stderr,
-               "  tokens computed %lld against %lld; reused %lld, resumed %lld, drafted %lld, right %lld\n",
-               static_cast<long long>(saved.tokens), static_cast<long long>(plain.tokens),
-               static_cast<long long>(saved.reused), static_cast<long long>(saved.resumed),
-               static_cast<long long>(saved.drafted), static_cast<long long>(saved.accepted));
+  std::fprintf(
+      stderr,
+      "  tokens computed %lld against %lld; reused %lld, resumed %lld and %lld, drafted %lld, right %lld\n",
+      static_cast<long long>(saved.tokens), static_cast<long long>(plain.tokens),
+      static_cast<long long>(saved.reused), static_cast<long long>(saved.resumed),
+      static_cast<long long>(saved.followed), static_cast<long long>(saved.drafted),
+      static_cast<long long>(saved.accepted));
   Print(figure, generations / on_seconds, generations / off_seconds, "generations/s");
   return absl::OkStatus();
 }

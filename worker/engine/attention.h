@@ -25,6 +25,8 @@
 namespace sprint {
 
 inline constexpr int64_t kBlockTokens = kKvBlockTokens;
+// Blocks that so many positions take.
+inline int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / kBlockTokens; }
 inline constexpr int64_t kKeyTokens = 16;
 static_assert(kBlockTokens % kKeyTokens == 0);
 

@@ -56,7 +56,8 @@ struct StepStats {
   int64_t drafted = 0;   // tokens of known answers that were tried as the next of others,
   int64_t accepted = 0;  // and those that were right
   int64_t reused = 0;    // prompt tokens whose K/V another sequence of the arm had computed
-  int64_t resumed = 0;   // prompt tokens computed from the arm's lowest pruned layer upwards only
+  int64_t resumed = 0;   // prompt tokens computed from the arm's lowest pruned layer upwards only,
+  int64_t followed = 0;  // and of answers, where they began as the question's first did
   // Where the time of the steps went, where the device says it: products, attention, and all.
   double gemm_seconds = 0;
   double attention_seconds = 0;

@@ -13,6 +13,7 @@ PromptTrace* PromptTraces::Begin(const Hash256& prompt, SequenceId leader, int64
                                  int32_t limit, int64_t now) {
   PromptTrace trace;
   trace.prompt = prompt;
+  trace.serial = ++serial_;
   trace.leader = leader;
   trace.first = first;
   trace.end = end;
@@ -34,14 +35,37 @@ PromptTrace* PromptTraces::Begin(const Hash256& prompt, SequenceId leader, int64
 void PromptTraces::Complete(PromptTrace& trace, absl::Span<const int32_t> blocks) {
   trace.blocks.assign(blocks.begin(), blocks.end());
   for (const int32_t block : blocks) pool_->Ref(block);
-  trace.complete = true;
+  trace.complete = trace.recording = true;
 }
 
-void PromptTraces::Abandon(SequenceId leader) {
-  const auto found = std::find_if(traces_.begin(), traces_.end(), [&](const PromptTrace& trace) {
-    return !trace.complete && trace.leader == leader;
-  });
-  if (found != traces_.end()) Drop(found);
+bool PromptTraces::Record(PromptTrace& trace, int64_t rows, int64_t longest, int64_t now) {
+  const auto known = static_cast<int64_t>(trace.answer.size());
+  const int64_t row = trace.limit * width_ * static_cast<int64_t>(sizeof(float));
+  const int64_t more = std::max<int64_t>(0, known + rows - trace.most);
+  trace.used_in = now;
+  while (bytes_ + more * row > limit_) {
+    if (!EvictOne(now)) return false;
+  }
+  // Readers hold pointers into a step's rows: they never move.
+  if (trace.answer_hidden.empty()) {
+    trace.answer_hidden.resize(static_cast<size_t>(trace.limit));
+    for (std::vector<float>& layer : trace.answer_hidden)
+      layer.reserve(static_cast<size_t>(longest * width_));
+  }
+  if (known + rows > longest) return false;
+  bytes_ += more * row;
+  trace.most += more;
+  trace.captured = known + rows;
+  for (std::vector<float>& layer : trace.answer_hidden)
+    layer.resize(std::max(layer.size(), static_cast<size_t>(trace.captured * width_)));
+  return true;
+}
+
+void PromptTraces::Abandon(const Hash256& prompt, SequenceId leader) {
+  const auto found = by_prompt_.find(prompt);
+  if (found == by_prompt_.end() || found->second->leader != leader) return;
+  found->second->recording = false;
+  if (!found->second->complete) Drop(found->second);
 }
 
 bool PromptTraces::EvictOne(int64_t now) {

@@ -6,9 +6,14 @@
 // the K/V of the layers below their own and compute the prompt from that layer upwards.
 // A leader that is itself an arm pruned at layer m serves arms pruned at layer m or below.
 //
+// The answers of a question begin alike, too: as long as a follower has generated what the leader has, it
+// takes the residual stream of the leader's answer at its layer, and reads the leader's K/V below it. So the
+// leader's answer is recorded while somebody follows, one step ahead of those who do.
+//
 // A follower has blocks of its own for every layer, since a block holds all layers of its tokens, and the
 // copy costs less than a hundredth of what it saves; but it reads the leader's below its layer, which the
-// caches then hold for all arms of the question. Not thread-safe.
+// caches then hold for all arms of the question. Of an answer only the block in which the two part is copied.
+// Not thread-safe.
 #ifndef SPRINT_WORKER_ENGINE_PROMPT_TRACES_H_
 #define SPRINT_WORKER_ENGINE_PROMPT_TRACES_H_
 
@@ -26,15 +31,24 @@ namespace sprint {
 
 struct PromptTrace {
   Hash256 prompt;
+  int64_t serial = 0;  // of all traces, from 1
   SequenceId leader = 0;
   int64_t first = 0;  // positions [first, end) are kept; end is the prompt's length
   int64_t end = 0;
   int32_t limit = 0;  // the layers 1 to limit
   bool complete = false;
   int64_t used_in = 0;          // the last plan that reads or writes it
-  std::vector<int32_t> blocks;  // the leader's, over [0, end), once complete
+  std::vector<int32_t> blocks;  // the leader's, over [0, end) and its answer, once complete
   // By layer - 1: f32 [end - first, hidden], the residual stream that enters the layer.
   std::vector<std::vector<float>> hidden;
+
+  // The leader's answer, from position `end` on: the tokens that it was fed, and as `hidden`, [rows, hidden],
+  // with room for rows beyond them, which a step fills before it is known whether they are right.
+  bool recording = false;  // goes on
+  std::vector<int32_t> answer;
+  std::vector<std::vector<float>> answer_hidden;
+  int64_t captured = 0;  // rows that the last step fills up to
+  int64_t most = 0;      // rows that were ever filled
 
   bool Serves(int32_t layer) const { return layer >= 1 && layer <= limit; }
 };
@@ -52,8 +66,11 @@ class PromptTraces {
                      int64_t now);
   // The leader's blocks over the prompt; each gains a reference.
   void Complete(PromptTrace& trace, absl::Span<const int32_t> blocks);
-  // Drops the trace that `leader` has not completed; nothing when there is none.
-  void Abandon(SequenceId leader);
+  // Makes room for `rows` more of the leader's answer, behind trace.answer, of `longest` at most; false when
+  // there is none.
+  bool Record(PromptTrace& trace, int64_t rows, int64_t longest, int64_t now);
+  // The prompt's leader goes: drops the trace when it is not complete, ends its recording otherwise.
+  void Abandon(const Hash256& prompt, SequenceId leader);
   // Drops the complete trace that was used longest ago, unless plan `now` uses it; false without one.
   bool EvictOne(int64_t now);
   // Drops the complete traces that no plan from `plan` on has used.
@@ -64,13 +81,15 @@ class PromptTraces {
  private:
   void Drop(std::list<PromptTrace>::iterator trace);
   int64_t BytesOf(const PromptTrace& trace) const {
-    return trace.limit * (trace.end - trace.first) * width_ * static_cast<int64_t>(sizeof(float));
+    return trace.limit * (trace.end - trace.first + trace.most) * width_ *
+           static_cast<int64_t>(sizeof(float));
   }
 
   const int64_t width_;
   const int64_t limit_;
   BlockPool* const pool_;
   int64_t bytes_ = 0;
+  int64_t serial_ = 0;  // the last trace's
   std::list<PromptTrace> traces_;
   absl::flat_hash_map<Hash256, std::list<PromptTrace>::iterator> by_prompt_;
 };

@@ -12,8 +12,6 @@ namespace sprint {
 namespace {
 // What is kept of prompts that begin alike: so many tokens at most, and a quarter of all.
 constexpr int64_t kMaxKeptTokens = 16384;
-
-int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / kBlockTokens; }
 }  // namespace
 
 Scheduler::Scheduler(const ModelConfig& config, const SchedulerOptions& options)
@@ -105,7 +103,7 @@ void Scheduler::Cancel(SequenceId id) {
 }
 
 void Scheduler::Free(Sequence& sequence) {
-  traces_.Abandon(sequence.request.id);
+  traces_.Abandon(sequence.prompt, sequence.request.id);
   for (const int32_t block : sequence.blocks) pool_.Unref(block);
   for (size_t i = 0; i < sequence.shared_count; ++i) pool_.Unref(sequence.shared[i]);
   sequence.blocks.clear();
@@ -114,6 +112,7 @@ void Scheduler::Free(Sequence& sequence) {
   sequence.computed = 0;
   sequence.planned = 0;
   sequence.kept = 0;
+  sequence.follows = 0;
   sequence.running = sequence.started = sequence.resumed = false;
 }
 

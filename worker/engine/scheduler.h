@@ -77,8 +77,9 @@ class Scheduler : private RowSampler {
 
   int64_t running() const { return running_; }  // sequences in the last plan
   int64_t preemptions() const { return preemptions_; }
-  int64_t reused_tokens() const { return reused_tokens_; }    // prompt tokens whose K/V was shared,
-  int64_t resumed_tokens() const { return resumed_tokens_; }  // and those computed from a layer upwards
+  int64_t reused_tokens() const { return reused_tokens_; }      // prompt tokens whose K/V was shared,
+  int64_t resumed_tokens() const { return resumed_tokens_; }    // and those computed from a layer upwards
+  int64_t followed_tokens() const { return followed_tokens_; }  // of answers, the same
   int64_t generated() const { return generated_; }
   int64_t drafted() const { return drafted_; }    // tokens tried,
   int64_t accepted() const { return accepted_; }  // and found right
@@ -111,6 +112,23 @@ class Scheduler : private RowSampler {
   // Lets these layers read the leader's blocks, so that the arms of a question read the same memory.
   void ShareLower(Sequence& sequence, const PromptTrace& trace);
   void Capture(const Sequence& sequence, const StepSequence& step);
+  // Whether a sequence reads what the trace's leader answers, or may still come to.
+  bool Followed(const PromptTrace& trace) const;
+  // Captures the rows of a leader's answer for those that follow it, and takes over those that the last step
+  // has shown to be right.
+  void RecordAnswer(const Sequence& sequence, const StepSequence& step);
+  void ConfirmAnswer(const Sequence& sequence);
+  // Lets a sequence whose answer has been the leader's so far enter at its layer; otherwise it goes its own
+  // way from here on.
+  void Follow(Sequence& sequence);
+  void StopFollowing(Sequence& sequence);
+  // How many of the newest token and the drafted ones are the leader's answer from `at` on.
+  static size_t Agreeing(const Sequence& sequence, const PromptTrace& trace, int64_t at);
+  // Cuts the draft of a sequence that follows to what its leader has answered.
+  void FitDraftToTrace(Sequence& sequence);
+  // Reads the leader's blocks up to `position`.
+  void ShareAnswer(Sequence& sequence, const PromptTrace& trace, int64_t position);
+  // Of a sequence's prompt, as a worker asked for it.
   void CaptureAnswer(Sequence& sequence, const StepSequence& step);
   // Adds drafts to the sequences that decode, where they are worth their rows.
   void ChooseDrafts();
@@ -155,6 +173,7 @@ class Scheduler : private RowSampler {
   int64_t preemptions_ = 0;
   int64_t reused_tokens_ = 0;
   int64_t resumed_tokens_ = 0;
+  int64_t followed_tokens_ = 0;
   int64_t generated_ = 0;
   int64_t drafted_ = 0;
   int64_t accepted_ = 0;

@@ -33,6 +33,7 @@ void Scheduler::ChooseDrafts() {
       if (other != &sequence) query.others.push_back(other->result.tokens);
     }
     sequence.draft = drafts_.Propose(query, options_.max_draft);
+    FitDraftToTrace(sequence);
     FitDraft(sequence);
     double chance = 1;
     for (size_t i = 0; i < sequence.draft.tokens.size(); ++i) {
@@ -62,6 +63,8 @@ void Scheduler::ChooseDrafts() {
            static_cast<int64_t>(sequence.blocks.size()) * kBlockTokens < end) {
       TakeBlock(sequence);
     }
+    if (sequence.first_layer > 0 && sequence.planned > 0 && !sequence.draft.tokens.empty())
+      ShareAnswer(sequence, *traces_.Find(sequence.prompt), end - 1);
     drafted_ += static_cast<int64_t>(sequence.draft.tokens.size());
   }
 }

@@ -8,8 +8,6 @@ namespace sprint {
 namespace {
 // A question's arms come one behind the other: a trace that no step has read for so long is done with.
 constexpr int64_t kIdlePlans = 64;
-
-int64_t BlocksFor(int64_t positions) { return (positions + kBlockTokens - 1) / kBlockTokens; }
 }  // namespace
 
 // Rows are chosen from the oldest sequence to the youngest, so that a preempted one is never in the
@@ -22,12 +20,15 @@ void Scheduler::ChooseRows() {
     sequence.hidden = nullptr;
     sequence.draft = Draft{};
     decoding += sequence.running && sequence.decodes() ? 1 : 0;
+    if (options_.layer_resume) ConfirmAnswer(sequence);
   }
   int64_t room = options_.max_tokens_per_step - decoding;
   for (Sequence& sequence : sequences_) {
     if (!sequence.running) continue;
     if (sequence.decodes()) {
-      if (GrowTo(sequence, sequence.computed + 1)) sequence.planned = 1;
+      if (!GrowTo(sequence, sequence.computed + 1)) continue;
+      sequence.planned = 1;
+      if (sequence.follows != 0) Follow(sequence);
       continue;
     }
     const int64_t rows = room > 0 ? PromptRows(sequence, room) : 0;
@@ -106,105 +107,9 @@ void Scheduler::KeepPrefix(Sequence& sequence) {
   }
 }
 
-PromptTrace* Scheduler::TraceOf(Sequence& sequence, bool& wait) {
-  const int32_t layer = sequence.request.arm.first_layer();
-  if (PromptTrace* trace = traces_.Find(sequence.prompt); trace != nullptr) {
-    if (trace->leader == sequence.request.id && !trace->complete) return trace;
-    if (!trace->Serves(layer)) return nullptr;
-    wait = !trace->complete;
-    return trace;
-  }
-  if (sequence.started) return nullptr;
-  Sequence* leader = BestLeader(sequence);
-  if (leader == nullptr) return nullptr;
-  const int32_t limit =
-      leader->request.arm.is_baseline() ? config_.layers - 1 : leader->request.arm.first_layer();
-  if (leader != &sequence) {
-    wait = layer >= 1 && layer <= limit;
-    return nullptr;
-  }
-  return traces_.Begin(sequence.prompt, sequence.request.id, sequence.computed, sequence.prompt_size(), limit,
-                       plan_);
-}
-
-// Of the running sequences that have the prompt before them, the one whose trace serves most layers;
-// null when nobody would follow it.
-Sequence* Scheduler::BestLeader(const Sequence& sequence) {
-  const auto limit = [&](const Sequence& s) {
-    return s.request.arm.is_baseline() ? config_.layers - 1 : s.request.arm.first_layer();
-  };
-  Sequence* best = nullptr;
-  for (Sequence& other : sequences_) {
-    if (other.prompt != sequence.prompt || !other.running || other.started) continue;
-    if (best == nullptr || limit(other) > limit(*best)) best = &other;
-  }
-  if (best == nullptr) return nullptr;
-  for (const Sequence& other : sequences_) {
-    const int32_t layer = other.request.arm.first_layer();
-    if (&other == best || other.prompt != sequence.prompt || other.started) continue;
-    if (layer >= 1 && layer <= limit(*best)) return best;
-  }
-  return nullptr;
-}
-
-void Scheduler::CopyLower(Sequence& sequence, const PromptTrace& trace) {
-  const auto first = static_cast<size_t>(sequence.computed / kBlockTokens);
-  const auto last = static_cast<size_t>(BlocksFor(trace.end));
-  KvCopy copy;
-  copy.layers = sequence.request.arm.first_layer();
-  copy.from.assign(trace.blocks.begin() + static_cast<std::ptrdiff_t>(first),
-                   trace.blocks.begin() + static_cast<std::ptrdiff_t>(last));
-  copy.to.assign(sequence.blocks.begin() + static_cast<std::ptrdiff_t>(first),
-                 sequence.blocks.begin() + static_cast<std::ptrdiff_t>(last));
-  batch_.copies.push_back(std::move(copy));
-  sequence.resumed = true;
-  ShareLower(sequence, trace);
-}
-
-void Scheduler::ShareLower(Sequence& sequence, const PromptTrace& trace) {
-  sequence.shared = sequence.blocks;
-  // Only full blocks: the leader goes on writing in its last one.
-  sequence.shared_count = static_cast<size_t>(trace.end / kBlockTokens);
-  for (size_t i = 0; i < sequence.shared_count; ++i) {
-    sequence.shared[i] = trace.blocks[i];
-    pool_.Ref(trace.blocks[i]);
-  }
-}
-
-void Scheduler::Capture(const Sequence& sequence, const StepSequence& step) {
-  PromptTrace* trace = traces_.Find(sequence.prompt);
-  if (trace == nullptr || trace->complete || trace->leader != sequence.request.id) return;
-  trace->used_in = plan_;
-  HiddenCapture capture;
-  capture.first_row = step.first_row;
-  capture.rows = std::min(step.rows, trace->end - step.first_position);
-  if (capture.rows <= 0) return;
-  for (int32_t layer = 1; layer <= trace->limit; ++layer) {
-    capture.boundary = layer;
-    capture.to = trace->hidden[static_cast<size_t>(layer) - 1].data() +
-                 (step.first_position - trace->first) * traces_.width();
-    batch_.captures.push_back(capture);
-  }
-}
-
-void Scheduler::CaptureAnswer(Sequence& sequence, const StepSequence& step) {
-  const int64_t at = sequence.prompt_size() - 1 - step.first_position;
-  if (at < 0 || at >= step.rows) return;
-  for (size_t i = 0; i < sequence.request.hidden_after.size(); ++i) {
-    const int32_t boundary = sequence.request.hidden_after[i] + 1;
-    float* to = sequence.result.hidden[i].data();
-    if (boundary >= step.first_layer) {
-      batch_.captures.push_back({boundary, step.first_row + at, 1, to});
-      continue;
-    }
-    // The row enters above it: the trace that it follows has the value.
-    const PromptTrace& trace = *traces_.Find(sequence.prompt);
-    const float* from = trace.hidden[static_cast<size_t>(boundary) - 1].data();
-    std::copy_n(from + (sequence.prompt_size() - 1 - trace.first) * traces_.width(), traces_.width(), to);
-  }
-}
-
 void Scheduler::AddRows(Sequence& sequence) {
+  if (sequence.first_layer > 0 && sequence.decodes())
+    followed_tokens_ += 1 + static_cast<int64_t>(sequence.draft.tokens.size());
   StepSequence step;
   step.first_row = batch_.rows();
   step.rows = sequence.planned;
@@ -233,6 +138,7 @@ void Scheduler::AddRows(Sequence& sequence) {
     if (sequence.request.decoding.sampler_version() != 0) batch_.sampler = this;
   }
   Capture(sequence, step);
+  RecordAnswer(sequence, step);
   CaptureAnswer(sequence, step);
   batch_.sequences.push_back(step);
   in_step_.push_back(&sequence);

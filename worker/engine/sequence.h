@@ -31,6 +31,8 @@ struct Sequence {
   int64_t computed = 0;  // positions in the blocks
   size_t kept = 0;       // its first blocks that the prefix cache knows
   bool resumed = false;  // the K/V of the layers below its own was copied from a trace
+  // The trace whose leader's answer this one has repeated so far (PromptTrace::serial); 0: none.
+  int64_t follows = 0;
   // `blocks`, with the leader's in the place of its own where the trace has filled them: read by the layers
   // that compute what the leader computed. Empty: no trace was followed.
   std::vector<int32_t> shared;

@@ -83,6 +83,7 @@ absl::StatusOr<std::vector<SequenceResult>> TorchEngine::Step() {
   stats_.preemptions = scheduler_.preemptions();
   stats_.reused = scheduler_.reused_tokens();
   stats_.resumed = scheduler_.resumed_tokens();
+  stats_.followed = scheduler_.followed_tokens();
   stats_.peak_kv_tokens = std::max(stats_.peak_kv_tokens, scheduler_.kv_tokens() + batch.rows());
   std::vector<SequenceResult> finished = scheduler_.Commit(output_.next, output_.logprobs, output_.accepted);
   stats_.generated = scheduler_.generated();

@@ -30,14 +30,16 @@ class SavingsTest : public ::testing::Test {
     int64_t computed = 0;  // rows times layers
     int64_t reused = 0;
     int64_t resumed = 0;
+    int64_t followed = 0;
     int64_t preemptions = 0;
     int64_t drafted = 0;
     int64_t accepted = 0;
     int64_t steps = 0;
   };
-  Run Compute(const std::vector<SequenceRequest>& requests, const SchedulerOptions& options) {
+  Run Compute(const std::vector<SequenceRequest>& requests, const SchedulerOptions& options,
+              uint32_t rarely = 1) {
     Scheduler scheduler(config_, options);
-    ToyRunner runner(config_, options.kv_blocks);
+    ToyRunner runner(config_, options.kv_blocks, rarely);
     Run run;
     StepOutput output;
     size_t next = 0;
@@ -63,6 +65,7 @@ class SavingsTest : public ::testing::Test {
     run.computed = runner.rows_by_layers();
     run.reused = scheduler.reused_tokens();
     run.resumed = scheduler.resumed_tokens();
+    run.followed = scheduler.followed_tokens();
     run.preemptions = scheduler.preemptions();
     run.drafted = scheduler.drafted();
     run.accepted = scheduler.accepted();
@@ -169,6 +172,43 @@ TEST_F(SavingsTest, ArmsComputeAPromptFromTheirLayerUpwards) {
   EXPECT_EQ(off.computed - on.computed, saved);
 }
 
+// The tokens that arms are fed as the baseline of their question was; what its last step computes is not
+// kept.
+int64_t CommonTokens(const std::vector<SequenceRequest>& requests,
+                     const std::map<SequenceId, SequenceResult>& results) {
+  int64_t common = 0;
+  const std::vector<int32_t>* baseline = nullptr;
+  for (const SequenceRequest& request : requests) {
+    const std::vector<int32_t>& tokens = results.at(request.id).tokens;
+    if (request.arm.is_baseline()) baseline = &tokens;
+    if (request.arm.first_layer() < 1) continue;
+    const size_t most = std::min(tokens.size() - 1, baseline->size() - 2);
+    for (size_t i = 0; i < most && tokens[i] == (*baseline)[i]; ++i) ++common;
+  }
+  return common;
+}
+
+TEST_F(SavingsTest, AnswersThatBeginAlikeAreComputedFromTheArmsLayerUpwards) {
+  for (const uint32_t rarely : {20, 60, 1 << 20}) {
+    std::vector<SequenceRequest> requests = Sweep(4, 30, 2);
+    for (SequenceRequest& request : requests) request.decoding.max_new_tokens += 40;
+    const Run off = Compute(requests, options_, rarely);
+    SchedulerOptions options = options_;
+    options.layer_resume = true;
+    const Run on = Compute(requests, options, rarely);
+    ExpectEqual(off, on);
+    EXPECT_EQ(on.followed, CommonTokens(requests, off.results));
+    EXPECT_GT(on.followed, 20);
+    // Drafts of what the others answer are followed, too.
+    options.max_draft = 6;
+    options.step_cost = StepCost({{1, 1.0}, {64, 1.1}});
+    const Run drafted = Compute(requests, options, rarely);
+    ExpectEqual(off, drafted);
+    EXPECT_GT(drafted.followed, 20);
+    EXPECT_GT(drafted.accepted, 0);
+  }
+}
+
 TEST_F(SavingsTest, WithoutABaselineTheHighestArmLeads) {
   std::vector<SequenceRequest> requests = Sweep(1, 40, 3);
   requests.erase(requests.begin());
@@ -229,9 +269,10 @@ TEST_F(SavingsTest, NoDraftIsTriedWhereRowsCostWhatTokensDo) {
 TEST_F(SavingsTest, AllSavingsTogetherAreLosslessInAnyMemoryAndStepWidth) {
   int64_t reused = 0;
   int64_t resumed = 0;
+  int64_t followed = 0;
   int64_t preemptions = 0;
   int64_t accepted = 0;
-  for (uint64_t seed = 10; seed < 26; ++seed) {
+  for (uint64_t seed = 10; seed < 42; ++seed) {
     CounterRng rng(seed, /*stream=*/1);
     std::vector<SequenceRequest> requests =
         Sweep(1 + static_cast<int>(rng.NextBelow(6)), static_cast<int64_t>(rng.NextBelow(100)), seed);
@@ -239,7 +280,8 @@ TEST_F(SavingsTest, AllSavingsTogetherAreLosslessInAnyMemoryAndStepWidth) {
     SchedulerOptions plain = options_;
     plain.max_sequences = 1;
     plain.max_tokens_per_step = 512;
-    const Run off = Compute(requests, plain);
+    const auto rarely = static_cast<uint32_t>(1 + 30 * rng.NextBelow(3));
+    const Run off = Compute(requests, plain, rarely);
     SchedulerOptions options = options_;
     options.max_sequences = 1 + static_cast<int>(rng.NextBelow(12));
     options.max_tokens_per_step = 12 + static_cast<int64_t>(rng.NextBelow(200));
@@ -249,16 +291,18 @@ TEST_F(SavingsTest, AllSavingsTogetherAreLosslessInAnyMemoryAndStepWidth) {
     options.trace_bytes = static_cast<int64_t>(rng.NextBelow(8000));
     options.max_draft = static_cast<int64_t>(rng.NextBelow(10));
     options.step_cost = StepCost({{1, 1.0}, {64, 1.0 + 0.5 * static_cast<double>(rng.NextBelow(10))}});
-    const Run on = Compute(requests, options);
+    const Run on = Compute(requests, options, rarely);
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     ExpectEqual(off, on);
     reused += on.reused;
     resumed += on.resumed;
+    followed += on.followed;
     preemptions += on.preemptions;
     accepted += on.accepted;
   }
   EXPECT_GT(reused, 0);
   EXPECT_GT(resumed, 0);
+  EXPECT_GT(followed, 0);
   EXPECT_GT(preemptions, 0);
   EXPECT_GT(accepted, 0);
 }

@@ -16,9 +16,11 @@ namespace sprint::testing {
 
 class ToyRunner {
  public:
-  // REQUIRES: config.hidden is 1; values are whole numbers that a float holds exactly.
-  ToyRunner(const ModelConfig& config, int64_t blocks)
+  // REQUIRES: config.hidden is 1; values are whole numbers that a float holds exactly. An edited head matters
+  // at one row in `rarely`: the answers of a question's arms begin alike when that is many.
+  ToyRunner(const ModelConfig& config, int64_t blocks, uint32_t rarely = 1)
       : config_(config),
+        rarely_(rarely),
         kv_(static_cast<size_t>(config.layers),
             std::vector<uint32_t>(static_cast<size_t>(blocks * kBlockTokens), kUnwritten)) {}
 
@@ -56,8 +58,8 @@ class ToyRunner {
     x *= 0xBF58476D1CE4E5B9U;
     return static_cast<uint32_t>(x >> 42);
   }
-  uint32_t& Slot(int32_t layer, const StepSequence& sequence, int64_t position) {
-    const int64_t block = sequence.blocks[position / kBlockTokens];
+  uint32_t& Slot(int32_t layer, const int32_t* blocks, int64_t position) {
+    const int64_t block = blocks[position / kBlockTokens];
     return kv_[static_cast<size_t>(layer)]
               [static_cast<size_t>(block * kBlockTokens + position % kBlockTokens)];
   }
@@ -80,19 +82,21 @@ class ToyRunner {
     for (const StepSequence& sequence : batch.sequences) {
       if (sequence.first_layer > layer) continue;
       for (int64_t i = 0; i < sequence.rows; ++i) {
-        Slot(layer, sequence, sequence.first_position + i) =
+        Slot(layer, sequence.blocks, sequence.first_position + i) =
             Mix(residual[static_cast<size_t>(sequence.first_row + i)], static_cast<uint32_t>(layer));
       }
     }
     for (const StepSequence& sequence : batch.sequences) {
       if (sequence.first_layer > layer) continue;
       rows_by_layers_ += sequence.rows;
+      const int32_t* blocks = layer < sequence.shared_layers ? sequence.shared_blocks : sequence.blocks;
       for (int64_t i = 0; i < sequence.rows; ++i) {
         uint32_t attended = 1;
         for (int64_t p = 0; p <= sequence.first_position + i; ++p)
-          attended = Mix(attended, Slot(layer, sequence, p));
+          attended = Mix(attended, Slot(layer, blocks, p));
         for (const HeadEdit& edit : sequence.arm->edits()) {
-          if (edit.layer == layer) attended = Mix(attended, static_cast<uint32_t>(1000 + edit.head));
+          if (edit.layer == layer && attended % rarely_ == 0)
+            attended = Mix(attended, static_cast<uint32_t>(1000 + edit.head));
         }
         uint32_t& value = residual[static_cast<size_t>(sequence.first_row + i)];
         value = Mix(value, attended);
@@ -113,6 +117,7 @@ class ToyRunner {
   }
 
   const ModelConfig& config_;
+  const uint32_t rarely_;
   std::vector<std::vector<uint32_t>> kv_;  // [layers][slots]
   int64_t rows_by_layers_ = 0;
   bool ordered_ = true;
