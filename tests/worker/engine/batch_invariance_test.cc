@@ -46,6 +46,7 @@ SequenceRequest Question(const ModelConfig& config, double temperature) {
 struct Savings {
   int64_t reused = 0;
   int64_t resumed = 0;
+  int64_t followed = 0;
   int64_t accepted = 0;
 };
 
@@ -103,6 +104,7 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
   while (!(*engine)->Idle()) step();
   savings.reused += (*engine)->stats().reused;
   savings.resumed += (*engine)->stats().resumed;
+  savings.followed += (*engine)->stats().followed;
   savings.accepted += (*engine)->stats().accepted;
   return question;
 }
@@ -125,6 +127,7 @@ void ExpectInvariant(const std::string& folder, Dtype dtype, const std::string& 
   if (batches < 40) return;
   EXPECT_GT(savings.reused, 0);
   EXPECT_GT(savings.resumed, 0);
+  EXPECT_GT(savings.followed, 0);
   EXPECT_GT(savings.accepted, 0);
 }
 
