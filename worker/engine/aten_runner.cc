@@ -255,8 +255,10 @@ void AtenRunner::AddHidden(int32_t boundary, const at::Tensor& hidden, const Ste
   }
   for (const HiddenCapture& capture : batch.captures) {
     if (capture.boundary != boundary) continue;
-    const at::Tensor rows = hidden.narrow(0, capture.first_row, capture.rows).to(at::kFloat);
-    step.captures.emplace_back(step.results.Add(rows), capture.to);
+    for (int64_t i = 0; i < capture.rows; ++i) {
+      const at::Tensor row = hidden.narrow(0, capture.first_row + i, 1).to(at::kFloat);
+      step.captures.emplace_back(step.results.Add(row), capture.to + i * capture.to_stride);
+    }
   }
 }
 

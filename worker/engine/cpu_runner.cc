@@ -111,7 +111,9 @@ void CpuRunner<T>::Enter(int32_t layer, const StepBatch& batch) {
   const int64_t first = active_;
   for (const StepSequence& sequence : batch.sequences) {
     if (sequence.first_layer != layer) continue;
-    if (layer > 0) std::copy_n(sequence.hidden, sequence.rows * config_.hidden, Residual(active_));
+    for (int64_t row = 0; layer > 0 && row < sequence.rows; ++row) {
+      std::copy_n(sequence.hidden + row * sequence.hidden_stride, config_.hidden, Residual(active_ + row));
+    }
     active_ += sequence.rows;
   }
   Norm(weights_.layers[static_cast<size_t>(layer)].attention_norm, first, active_);
@@ -144,14 +146,16 @@ template <typename T>
 void CpuRunner<T>::Capture(int32_t boundary, const StepBatch& batch) {
   for (const HiddenCapture& capture : batch.captures) {
     if (capture.boundary != boundary) continue;
-    const int64_t n = capture.rows * config_.hidden;
-    const int64_t at = capture.first_row * config_.hidden;
-    if (boundary < config_.layers) {
-      std::copy_n(residual_.as<float>() + at, n, capture.to);
-    } else if constexpr (std::is_same_v<T, float>) {
-      std::copy_n(normed_.as<float>() + at, n, capture.to);
-    } else {
-      kernels::Bf16ToF32(normed_.as<Bf16>() + at, n, capture.to);
+    for (int64_t row = 0; row < capture.rows; ++row) {
+      const int64_t at = (capture.first_row + row) * config_.hidden;
+      float* to = capture.to + row * capture.to_stride;
+      if (boundary < config_.layers) {
+        std::copy_n(residual_.as<float>() + at, config_.hidden, to);
+      } else if constexpr (std::is_same_v<T, float>) {
+        std::copy_n(normed_.as<float>() + at, config_.hidden, to);
+      } else {
+        kernels::Bf16ToF32(normed_.as<Bf16>() + at, config_.hidden, to);
+      }
     }
   }
 }

@@ -10,7 +10,7 @@ PromptTrace* PromptTraces::Find(const Hash256& prompt) {
 }
 
 PromptTrace* PromptTraces::Begin(const Hash256& prompt, SequenceId leader, int64_t first, int64_t end,
-                                 int32_t limit, int64_t now) {
+                                 int64_t longest, int32_t limit, int64_t now) {
   PromptTrace trace;
   trace.prompt = prompt;
   trace.serial = ++serial_;
@@ -18,18 +18,51 @@ PromptTrace* PromptTraces::Begin(const Hash256& prompt, SequenceId leader, int64
   trace.first = first;
   trace.end = end;
   trace.limit = limit;
+  trace.width = width_;
   trace.used_in = now;
-  const int64_t bytes = BytesOf(trace);
-  if (bytes > limit_) return nullptr;
-  while (bytes_ + bytes > limit_) {
-    if (!EvictOne(now)) return nullptr;
+  const int64_t most = limit_ / trace.RowBytes();
+  if (end - first > most) return nullptr;
+  Spare spare = TakeBuffer(std::min(end - first + longest, most) * trace.RowBytes());
+  trace.rows = std::move(spare.buffer);
+  trace.used_rows = spare.used / trace.RowBytes();
+  bytes_ += trace.used_rows * trace.RowBytes() - spare.used;
+  if (!Use(trace, end - first, now)) {
+    bytes_ -= trace.used_rows * trace.RowBytes();
+    return nullptr;
   }
-  trace.hidden.resize(static_cast<size_t>(limit));
-  for (std::vector<float>& layer : trace.hidden) layer.resize(static_cast<size_t>((end - first) * width_));
-  bytes_ += bytes;
   traces_.push_back(std::move(trace));
   by_prompt_[prompt] = std::prev(traces_.end());
   return &traces_.back();
+}
+
+bool PromptTraces::Use(PromptTrace& trace, int64_t rows, int64_t now) {
+  if (rows * trace.RowBytes() > trace.rows.bytes()) return false;
+  const int64_t more = std::max<int64_t>(0, rows - trace.used_rows) * trace.RowBytes();
+  while (bytes_ + more > limit_) {
+    if (spares_.empty() && !EvictOne(now)) return false;
+    if (spares_.empty()) continue;
+    bytes_ -= spares_.back().used;
+    spares_.pop_back();
+  }
+  bytes_ += more;
+  trace.used_rows = std::max(trace.used_rows, rows);
+  return true;
+}
+
+PromptTraces::Spare PromptTraces::TakeBuffer(int64_t bytes) {
+  auto best = spares_.end();
+  for (auto spare = spares_.begin(); spare != spares_.end(); ++spare) {
+    if (spare->buffer.bytes() < bytes) continue;
+    if (best == spares_.end() || spare->buffer.bytes() < best->buffer.bytes()) best = spare;
+  }
+  Spare taken;
+  if (best != spares_.end()) {
+    taken = std::move(*best);
+    spares_.erase(best);
+  } else if (absl::StatusOr<AlignedBuffer> fresh = AlignedBuffer::Create(bytes); fresh.ok()) {
+    taken.buffer = *std::move(fresh);
+  }
+  return taken;
 }
 
 void PromptTraces::Complete(PromptTrace& trace, absl::Span<const int32_t> blocks) {
@@ -38,26 +71,11 @@ void PromptTraces::Complete(PromptTrace& trace, absl::Span<const int32_t> blocks
   trace.complete = trace.recording = true;
 }
 
-bool PromptTraces::Record(PromptTrace& trace, int64_t rows, int64_t longest, int64_t now) {
-  const auto known = static_cast<int64_t>(trace.answer.size());
-  const int64_t row = trace.limit * width_ * static_cast<int64_t>(sizeof(float));
-  const int64_t more = std::max<int64_t>(0, known + rows - trace.most);
+bool PromptTraces::Record(PromptTrace& trace, int64_t rows, int64_t now) {
   trace.used_in = now;
-  while (bytes_ + more * row > limit_) {
-    if (!EvictOne(now)) return false;
-  }
-  // Readers hold pointers into a step's rows: they never move.
-  if (trace.answer_hidden.empty()) {
-    trace.answer_hidden.resize(static_cast<size_t>(trace.limit));
-    for (std::vector<float>& layer : trace.answer_hidden)
-      layer.reserve(static_cast<size_t>(longest * width_));
-  }
-  if (known + rows > longest) return false;
-  bytes_ += more * row;
-  trace.most += more;
-  trace.captured = known + rows;
-  for (std::vector<float>& layer : trace.answer_hidden)
-    layer.resize(std::max(layer.size(), static_cast<size_t>(trace.captured * width_)));
+  const int64_t captured = static_cast<int64_t>(trace.answer.size()) + rows;
+  if (!Use(trace, trace.end - trace.first + captured, now)) return false;
+  trace.captured = captured;
   return true;
 }
 
@@ -88,7 +106,7 @@ void PromptTraces::DropBefore(int64_t plan) {
 
 void PromptTraces::Drop(std::list<PromptTrace>::iterator trace) {
   for (const int32_t block : trace->blocks) pool_->Unref(block);
-  bytes_ -= BytesOf(*trace);
+  spares_.push_back({std::move(trace->rows), trace->used_rows * trace->RowBytes()});
   by_prompt_.erase(trace->prompt);
   traces_.erase(trace);
 }

@@ -24,6 +24,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "base/hash.h"
+#include "worker/engine/aligned_buffer.h"
 #include "worker/engine/block_pool.h"
 #include "worker/engine/engine.h"
 
@@ -39,16 +40,28 @@ struct PromptTrace {
   bool complete = false;
   int64_t used_in = 0;          // the last plan that reads or writes it
   std::vector<int32_t> blocks;  // the leader's, over [0, end) and its answer, once complete
-  // By layer - 1: f32 [end - first, hidden], the residual stream that enters the layer.
-  std::vector<std::vector<float>> hidden;
 
-  // The leader's answer, from position `end` on: the tokens that it was fed, and as `hidden`, [rows, hidden],
-  // with room for rows beyond them, which a step fills before it is known whether they are right.
-  bool recording = false;  // goes on
-  std::vector<int32_t> answer;
-  std::vector<std::vector<float>> answer_hidden;
-  int64_t captured = 0;  // rows that the last step fills up to
-  int64_t most = 0;      // rows that were ever filled
+  // The leader's answer, from position `end` on.
+  bool recording = false;       // goes on
+  std::vector<int32_t> answer;  // the tokens that the leader was fed
+  // Rows behind `end` that are filled: those of `answer`, and what the last step computed without knowing yet
+  // whether it is right.
+  int64_t captured = 0;
+
+  // The residual stream of `position` as it enters `layer`, 1 to limit: f32 [hidden]; stride() floats further
+  // is the next position's.
+  float* Row(int32_t layer, int64_t position) {
+    return rows.as<float>() + (position - first) * stride() + (layer - 1) * width;
+  }
+  const float* Row(int32_t layer, int64_t position) const {
+    return const_cast<PromptTrace*>(this)->Row(layer, position);
+  }
+  int64_t stride() const { return limit * width; }
+  int64_t RowBytes() const { return stride() * static_cast<int64_t>(sizeof(float)); }
+
+  int64_t width = 0;
+  AlignedBuffer rows;     // with room for the whole answer
+  int64_t used_rows = 0;  // so many were ever written to, and are memory
 
   bool Serves(int32_t layer) const { return layer >= 1 && layer <= limit; }
 };
@@ -60,15 +73,14 @@ class PromptTraces {
 
   // The prompt's trace, complete or being made; null when there is none.
   PromptTrace* Find(const Hash256& prompt);
-  // Begins one; older ones that plan `now` does not use make room. Null when it has none, or REQUIRES:
-  // no trace of the prompt.
-  PromptTrace* Begin(const Hash256& prompt, SequenceId leader, int64_t first, int64_t end, int32_t limit,
-                     int64_t now);
+  // Begins one, for an answer of `longest` tokens at most; older ones that plan `now` does not use make room.
+  // Null when there is none. REQUIRES: no trace of the prompt.
+  PromptTrace* Begin(const Hash256& prompt, SequenceId leader, int64_t first, int64_t end, int64_t longest,
+                     int32_t limit, int64_t now);
   // The leader's blocks over the prompt; each gains a reference.
   void Complete(PromptTrace& trace, absl::Span<const int32_t> blocks);
-  // Makes room for `rows` more of the leader's answer, behind trace.answer, of `longest` at most; false when
-  // there is none.
-  bool Record(PromptTrace& trace, int64_t rows, int64_t longest, int64_t now);
+  // Makes room for `rows` more of the leader's answer, behind trace.answer; false when there is none.
+  bool Record(PromptTrace& trace, int64_t rows, int64_t now);
   // The prompt's leader goes: drops the trace when it is not complete, ends its recording otherwise.
   void Abandon(const Hash256& prompt, SequenceId leader);
   // Drops the complete trace that was used longest ago, unless plan `now` uses it; false without one.
@@ -80,15 +92,22 @@ class PromptTraces {
 
  private:
   void Drop(std::list<PromptTrace>::iterator trace);
-  int64_t BytesOf(const PromptTrace& trace) const {
-    return trace.limit * (trace.end - trace.first + trace.most) * width_ *
-           static_cast<int64_t>(sizeof(float));
-  }
+  // Lets the trace use its first `rows` rows; false when there is no memory for them.
+  bool Use(PromptTrace& trace, int64_t rows, int64_t now);
+
+  // A dropped trace's memory: fresh memory of the system costs more than what a trace writes.
+  struct Spare {
+    AlignedBuffer buffer;
+    int64_t used = 0;  // bytes of it that are memory
+  };
+  // The smallest that holds `bytes`, or a new one; empty when the system refuses it.
+  Spare TakeBuffer(int64_t bytes);
 
   const int64_t width_;
   const int64_t limit_;
   BlockPool* const pool_;
-  int64_t bytes_ = 0;
+  int64_t bytes_ = 0;  // written to, of the traces and the spares
+  std::vector<Spare> spares_;
   int64_t serial_ = 0;  // the last trace's
   std::list<PromptTrace> traces_;
   absl::flat_hash_map<Hash256, std::list<PromptTrace>::iterator> by_prompt_;

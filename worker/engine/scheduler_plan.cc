@@ -59,8 +59,8 @@ int64_t Scheduler::PromptRows(Sequence& sequence, int64_t room) {
       if (!sequence.resumed) CopyLower(sequence, *trace);
       end = trace->end;
       sequence.first_layer = sequence.request.arm.first_layer();
-      sequence.hidden = trace->hidden[static_cast<size_t>(sequence.first_layer) - 1].data() +
-                        (sequence.computed - trace->first) * traces_.width();
+      sequence.hidden = trace->Row(sequence.first_layer, sequence.computed);
+      sequence.hidden_stride = trace->stride();
     }
   }
   const int64_t rows = std::min(room, end - sequence.computed);
@@ -123,6 +123,7 @@ void Scheduler::AddRows(Sequence& sequence) {
   }
   step.first_layer = sequence.first_layer;
   step.hidden = sequence.hidden;
+  step.hidden_stride = sequence.hidden_stride;
   for (int64_t i = 0; i < step.rows; ++i) batch_.tokens.push_back(sequence.Token(sequence.computed + i));
   if (sequence.planned == sequence.pending()) {
     batch_.logit_rows.push_back(batch_.rows() - 1);

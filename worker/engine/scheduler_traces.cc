@@ -23,8 +23,8 @@ PromptTrace* Scheduler::TraceOf(Sequence& sequence, bool& wait) {
     wait = layer >= 1 && layer <= limit;
     return nullptr;
   }
-  return traces_.Begin(sequence.prompt, sequence.request.id, sequence.computed, sequence.prompt_size(), limit,
-                       plan_);
+  return traces_.Begin(sequence.prompt, sequence.request.id, sequence.computed, sequence.prompt_size(),
+                       sequence.request.decoding.max_new_tokens, limit, plan_);
 }
 
 // Of the running sequences that have the prompt before them, the one whose trace serves most layers;
@@ -81,10 +81,10 @@ void Scheduler::Capture(const Sequence& sequence, const StepSequence& step) {
   capture.first_row = step.first_row;
   capture.rows = std::min(step.rows, trace->end - step.first_position);
   if (capture.rows <= 0) return;
+  capture.to_stride = trace->stride();
   for (int32_t layer = 1; layer <= trace->limit; ++layer) {
     capture.boundary = layer;
-    capture.to = trace->hidden[static_cast<size_t>(layer) - 1].data() +
-                 (step.first_position - trace->first) * traces_.width();
+    capture.to = trace->Row(layer, step.first_position);
     batch_.captures.push_back(capture);
   }
 }
@@ -96,13 +96,12 @@ void Scheduler::CaptureAnswer(Sequence& sequence, const StepSequence& step) {
     const int32_t boundary = sequence.request.hidden_after[i] + 1;
     float* to = sequence.result.hidden[i].data();
     if (boundary >= step.first_layer) {
-      batch_.captures.push_back({boundary, step.first_row + at, 1, to});
+      batch_.captures.push_back({boundary, step.first_row + at, 1, to, config_.hidden});
       continue;
     }
     // The row enters above it: the trace that it follows has the value.
     const PromptTrace& trace = *traces_.Find(sequence.prompt);
-    const float* from = trace.hidden[static_cast<size_t>(boundary) - 1].data();
-    std::copy_n(from + (sequence.prompt_size() - 1 - trace.first) * traces_.width(), traces_.width(), to);
+    std::copy_n(trace.Row(boundary, sequence.prompt_size() - 1), config_.hidden, to);
   }
 }
 
@@ -119,16 +118,17 @@ void Scheduler::RecordAnswer(const Sequence& sequence, const StepSequence& step)
   if (trace == nullptr || !trace->recording || trace->leader != sequence.request.id) return;
   const int64_t at = step.first_position - trace->end;
   if (at != static_cast<int64_t>(trace->answer.size()) || !Followed(*trace) ||
-      !traces_.Record(*trace, step.rows, sequence.request.decoding.max_new_tokens, plan_)) {
+      !traces_.Record(*trace, step.rows, plan_)) {
     trace->recording = false;
     return;
   }
   HiddenCapture capture;
   capture.first_row = step.first_row;
   capture.rows = step.rows;
+  capture.to_stride = trace->stride();
   for (int32_t layer = 1; layer <= trace->limit; ++layer) {
     capture.boundary = layer;
-    capture.to = trace->answer_hidden[static_cast<size_t>(layer) - 1].data() + at * traces_.width();
+    capture.to = trace->Row(layer, step.first_position);
     batch_.captures.push_back(capture);
   }
 }
@@ -154,8 +154,8 @@ void Scheduler::Follow(Sequence& sequence) {
   }
   trace->used_in = plan_;
   sequence.first_layer = sequence.request.arm.first_layer();
-  sequence.hidden =
-      trace->answer_hidden[static_cast<size_t>(sequence.first_layer) - 1].data() + at * traces_.width();
+  sequence.hidden = trace->Row(sequence.first_layer, sequence.computed);
+  sequence.hidden_stride = trace->stride();
   ShareAnswer(sequence, *trace, sequence.computed);
 }
 

@@ -41,6 +41,7 @@ struct Sequence {
   int64_t planned = 0;
   int32_t first_layer = 0;
   const float* hidden = nullptr;
+  int64_t hidden_stride = 0;
   Draft draft;  // rows behind the planned one, which decodes
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }

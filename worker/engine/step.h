@@ -24,18 +24,21 @@ struct StepSequence {
   const int32_t* shared_blocks = nullptr;
   int32_t shared_layers = 0;
   // Where the rows enter: lower layers are left out, their K/V being in the blocks already.
-  // `hidden` is the residual stream that enters first_layer, [rows, hidden]; unused for layer 0.
+  // `hidden` is the residual stream that enters first_layer, [rows, hidden], rows `hidden_stride` floats
+  // apart; unused for layer 0.
   int32_t first_layer = 0;
   const float* hidden = nullptr;
+  int64_t hidden_stride = 0;
 };
 
 // A copy of the residual stream as it enters layer `boundary`; with boundary == layers, of what
-// leaves the final norm. `to` is f32 [rows, hidden].
+// leaves the final norm. `to` is f32 [rows, hidden], rows `to_stride` floats apart.
 struct HiddenCapture {
   int32_t boundary = 0;
   int64_t first_row = 0;
   int64_t rows = 0;
   float* to = nullptr;
+  int64_t to_stride = 0;
 };
 
 // K/V to be copied before the step: of the layers [0, layers), whole blocks, from[i] to to[i].

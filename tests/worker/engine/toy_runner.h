@@ -38,7 +38,8 @@ class ToyRunner {
       for (const HiddenCapture& capture : batch.captures) {
         if (capture.boundary != layer) continue;
         for (int64_t i = 0; i < capture.rows; ++i) {
-          capture.to[i] = static_cast<float>(residual[static_cast<size_t>(capture.first_row + i)]);
+          capture.to[i * capture.to_stride] =
+              static_cast<float>(residual[static_cast<size_t>(capture.first_row + i)]);
         }
       }
       if (layer < config_.layers) Layer(layer, batch, residual);
@@ -75,7 +76,8 @@ class ToyRunner {
   static void Enter(const StepSequence& sequence, int32_t layer, std::vector<uint32_t>& residual) {
     if (layer == 0 || sequence.first_layer != layer) return;
     for (int64_t i = 0; i < sequence.rows; ++i) {
-      residual[static_cast<size_t>(sequence.first_row + i)] = static_cast<uint32_t>(sequence.hidden[i]);
+      residual[static_cast<size_t>(sequence.first_row + i)] =
+          static_cast<uint32_t>(sequence.hidden[i * sequence.hidden_stride]);
     }
   }
   void Layer(int32_t layer, const StepBatch& batch, std::vector<uint32_t>& residual) {
