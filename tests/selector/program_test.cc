@@ -120,7 +120,8 @@ TEST_F(SelectorProgramTest, FreezesTrainsComparesAndChooses) {
                  "--features-file", "features.safetensors", "--json"},
                 database_.dir().path());
   ASSERT_EQ(compared.exit_code, 0) << compared.err;
-  for (const auto& row : nlohmann::json::parse(compared.out)["results"]) {
+  const auto comparison = nlohmann::json::parse(compared.out);
+  for (const auto& row : comparison.at("results")) {
     if (row["aggregation"] != "coverage" || row["n"] != 1) continue;
     if (row["method"] == "selector") {
       EXPECT_GT(row["value"]["mean"], 0.95);
