@@ -84,19 +84,62 @@ absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
     }
     Embed(batch);
     active_ = 0;
+    std::vector<int64_t> wanted;
+    const StepBatch last = batch.want_hidden ? batch : WantedOf(batch, config_.layers, wanted);
     for (int32_t layer = 0; layer < config_.layers; ++layer) {
       Enter(layer, batch);
       Capture(layer, batch);
       if (batch.want_hidden) KeepHidden(batch, /*normed=*/false, output);
-      if (active_ > 0) Layer(layer, batch);
+      const bool cut = layer + 1 == config_.layers && !batch.want_hidden;
+      if (active_ > 0) Layer(layer, cut ? last : batch, cut ? &wanted : nullptr);
     }
-    Capture(config_.layers, batch);
+    Capture(config_.layers, last);
     if (batch.want_hidden) KeepHidden(batch, /*normed=*/true, output);
-    Head(batch, output);
+    Head(last, output);
   } catch (const std::exception& e) {
     return absl::InternalError(absl::StrCat("a step of ", batch.rows(), " tokens failed: ", e.what()));
   }
   return absl::OkStatus();
+}
+
+template <typename T>
+StepBatch CpuRunner<T>::WantedOf(const StepBatch& batch, int32_t layers, std::vector<int64_t>& wanted) {
+  wanted = batch.logit_rows;
+  for (const HiddenCapture& capture : batch.captures) {
+    if (capture.boundary != layers) continue;
+    for (int64_t i = 0; i < capture.rows; ++i) wanted.push_back(capture.first_row + i);
+  }
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  const auto place = [&](int64_t row) {
+    return std::lower_bound(wanted.begin(), wanted.end(), row) - wanted.begin();
+  };
+  StepBatch out;
+  out.sampler = batch.sampler;
+  out.want_logits = batch.want_logits;
+  out.tokens.assign(wanted.size(), 0);
+  for (const int64_t row : batch.logit_rows) out.logit_rows.push_back(place(row));
+  for (HiddenCapture capture : batch.captures) {
+    if (capture.boundary != layers) continue;
+    capture.first_row = place(capture.first_row);
+    out.captures.push_back(capture);
+  }
+  for (const StepSequence& sequence : batch.sequences) {
+    // Rows that follow each other in the sequence stay together.
+    const int64_t end = place(sequence.first_row + sequence.rows);
+    for (int64_t first = place(sequence.first_row), next = 0; first < end; first = next) {
+      for (next = first + 1;
+           next < end && wanted[static_cast<size_t>(next)] == wanted[static_cast<size_t>(next) - 1] + 1;) {
+        ++next;
+      }
+      StepSequence part = sequence;
+      part.first_position += wanted[static_cast<size_t>(first)] - sequence.first_row;
+      part.first_row = first;
+      part.rows = next - first;
+      out.sequences.push_back(part);
+    }
+  }
+  return out;
 }
 
 template <typename T>

@@ -115,7 +115,12 @@ class CpuRunner : public Runner {
   void Embed(const StepBatch& batch);
   // Takes in the sequences whose rows begin at `layer`: active_ grows, their rows are normed.
   void Enter(int32_t layer, const StepBatch& batch);
-  void Layer(int32_t layer, const StepBatch& batch);
+  // Of the last layer's rows, those that nobody wants the output of end with its K/V: `batch` is what remains
+  // of them, its rows moved together, which are rows `wanted` of what came in; null: all remain.
+  void Layer(int32_t layer, const StepBatch& batch, const std::vector<int64_t>* wanted);
+  // The rows of the last layer that somebody wants, moved together: `wanted` says which of `batch` they are.
+  static StepBatch WantedOf(const StepBatch& batch, int32_t layers, std::vector<int64_t>& wanted);
+  void KeepRows(const std::vector<int64_t>& wanted);
   void Norm(const std::vector<float>& weight, int64_t first, int64_t last);
   // residual += delta (+ bias), then the norm that comes next.
   void AddAndNorm(const std::vector<float>& bias, const std::vector<float>& norm, int64_t rows);

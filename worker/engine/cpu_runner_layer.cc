@@ -30,12 +30,14 @@ void ScaleHead(Bf16* head, int64_t n, float factor) {
 }  // namespace
 
 template <typename T>
-void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
+void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch, const std::vector<int64_t>* wanted) {
   const LayerWeights& weights = weights_.layers[static_cast<size_t>(layer)];
-  const int64_t rows = active_;
   const Matrix& o = zeroed_ && zeroed_->layer == layer ? zeroed_->o : weights.o;
-  Multiply(weights.qkv, normed_.as<T>(), rows, qkv_.as<float>(), &o);
+  Multiply(weights.qkv, normed_.as<T>(), active_, qkv_.as<float>(), &o);
   ProjectHeads(layer);
+  if (wanted != nullptr) KeepRows(*wanted);
+  const int64_t rows = active_;
+  if (rows == 0) return;
   Attention(layer, batch);
   Gate(layer, batch);
   Multiply(o, attended_.as<T>(), rows, delta_.as<float>(), &weights.gate_up);
@@ -44,6 +46,18 @@ void CpuRunner<T>::Layer(int32_t layer, const StepBatch& batch) {
   Mlp(weights, rows, last ? weights_.head() : weights_.layers[static_cast<size_t>(layer) + 1].qkv);
   AddAndNorm({}, last ? weights_.final_norm : weights_.layers[static_cast<size_t>(layer) + 1].attention_norm,
              rows);
+}
+
+template <typename T>
+void CpuRunner<T>::KeepRows(const std::vector<int64_t>& wanted) {
+  const int64_t width = q_dim_ + 2 * kv_dim_;
+  active_ = static_cast<int64_t>(wanted.size());
+  for (int64_t row = 0; row < active_; ++row) {
+    const int64_t from = wanted[static_cast<size_t>(row)];
+    if (from == row) continue;
+    std::copy_n(Residual(from), config_.hidden, Residual(row));
+    std::copy_n(qkv_.as<float>() + from * width, q_dim_, qkv_.as<float>() + row * width);
+  }
 }
 
 template <typename T>
@@ -177,7 +191,7 @@ void CpuRunner<T>::Mlp(const LayerWeights& layer, int64_t rows, const Matrix& th
   Multiply(layer.down, act_.as<T>(), rows, delta_.as<float>(), &then);
 }
 
-template void CpuRunner<float>::Layer(int32_t layer, const StepBatch& batch);
-template void CpuRunner<Bf16>::Layer(int32_t layer, const StepBatch& batch);
+template void CpuRunner<float>::Layer(int32_t, const StepBatch&, const std::vector<int64_t>*);
+template void CpuRunner<Bf16>::Layer(int32_t, const StepBatch&, const std::vector<int64_t>*);
 
 }  // namespace sprint
