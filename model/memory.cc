@@ -21,8 +21,10 @@ int64_t DtypeBytes(Dtype dtype) { return dtype == Dtype::kF32 ? 4 : 2; }
 MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const EngineShape& shape) {
   // libtorch's libraries and the tables of a tokenizer, measured on Debian 12.
   constexpr int64_t kProcess = 160 << 20;
-  // Prompts that are traced at once while a sweep runs: those of the questions in work.
+  // Prompts that are traced at once while a sweep runs: those of the questions in work; and of each answer
+  // about so many tokens, until the arms' answers have parted.
   constexpr int64_t kTracedPrompts = 8;
+  constexpr int64_t kTracedAnswer = 128;
   const int64_t bytes = DtypeBytes(dtype);
   const int64_t hidden = config.hidden;
   const int64_t q = static_cast<int64_t>(config.heads) * config.head_dim;
@@ -41,7 +43,8 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
                          shape.sequences * (hidden * bytes + static_cast<int64_t>(config.vocab) * 4);
   // K and V of each layer lie in huge pages, of which the last is half full in the mean.
   estimate.kv_slack = 2 * config.layers * (int64_t{1} << 20);
-  const int64_t traced = std::min(kMaxTracedTokens, kTracedPrompts * shape.prompt_tokens);
+  const int64_t traced = std::min(
+      kMaxTracedTokens, kTracedPrompts * (shape.prompt_tokens + std::min(kTracedAnswer, shape.new_tokens)));
   estimate.traces = traced * (config.layers - 1) * hidden * 4;
   estimate.fixed = kProcess;
   return estimate;

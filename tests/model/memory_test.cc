@@ -29,7 +29,9 @@ TEST(Memory, GrowsWithCachedTokensByTheKeysAndValues) {
   shape.new_tokens = 13;  // one position more takes another block
   const MemoryEstimate longer = EstimateMemory(config, Dtype::kF32, shape);
   EXPECT_EQ(longer.cached_tokens, 4 * 64);
-  EXPECT_EQ(longer.total() - estimate.total(), 4 * 32 * estimate.kv_per_token);
+  EXPECT_EQ(longer.kv() - estimate.kv(), 4 * 32 * estimate.kv_per_token);
+  // Of the answers that other arms follow, a position more as well.
+  EXPECT_EQ(longer.traces - estimate.traces, 8 * (config.layers - 1) * config.hidden * 4);
 }
 
 TEST(Memory, ReadsDtypeNames) {
