@@ -2,6 +2,7 @@
 // stored by the coordinator, frozen, trained on and compared by the programs that people run.
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -123,11 +124,15 @@ void RunAll(Pipeline& pipeline, int questions) {
 
 // The row of a method at N = 1 by coverage.
 nlohmann::json RowOf(const Pipeline& pipeline, const std::string& method) {
-  const auto json = nlohmann::json::parse(ReadFile(pipeline.File("compared")).value_or(""), nullptr, false);
-  for (const auto& row : json.value("results", nlohmann::json::array())) {
-    if (row["method"] == method && row["aggregation"] == "coverage") return row;
+  const std::string out = ReadFile(pipeline.File("compared")).value_or("");
+  // A slow machine's progress, of stderr, goes before it.
+  const auto json = nlohmann::json::parse(out.substr(std::min(out.find('{'), out.size())), nullptr, false);
+  if (json.is_object()) {
+    for (const auto& row : json.value("results", nlohmann::json::array())) {
+      if (row["method"] == method && row["aggregation"] == "coverage") return row;
+    }
   }
-  ADD_FAILURE() << "no row for " << method;
+  ADD_FAILURE() << "no row for " << method << " in " << out;
   return {};
 }
 
