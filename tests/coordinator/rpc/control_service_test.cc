@@ -386,7 +386,7 @@ TEST_F(ServiceTest, ListsExperimentsThatOnlyTheDatabaseHolds) {
   stale.name = "as it was";
   MadeUpExperiment first;
   first.questions = 5;
-  list_experiments_ = [&]() -> absl::StatusOr<std::vector<ExperimentSummary>> {
+  list_experiments_ = [old, stale]() -> absl::StatusOr<std::vector<ExperimentSummary>> {
     return std::vector<ExperimentSummary>{old, stale};
   };
   StartCoordinator();
