@@ -84,14 +84,17 @@ absl::Status CpuRunner<T>::Run(const StepBatch& batch, StepOutput* output) {
     }
     Embed(batch);
     active_ = 0;
+    // Where all rows are decoded, nothing is left out.
+    const bool cut = !batch.want_hidden && static_cast<int64_t>(batch.logit_rows.size()) < batch.rows();
     std::vector<int64_t> wanted;
-    const StepBatch last = batch.want_hidden ? batch : WantedOf(batch, config_.layers, wanted);
+    const StepBatch remaining = cut ? WantedOf(batch, config_.layers, wanted) : StepBatch{};
+    const StepBatch& last = cut ? remaining : batch;
     for (int32_t layer = 0; layer < config_.layers; ++layer) {
       Enter(layer, batch);
       Capture(layer, batch);
       if (batch.want_hidden) KeepHidden(batch, /*normed=*/false, output);
-      const bool cut = layer + 1 == config_.layers && !batch.want_hidden;
-      if (active_ > 0) Layer(layer, cut ? last : batch, cut ? &wanted : nullptr);
+      const bool at_last = layer + 1 == config_.layers;
+      if (active_ > 0) Layer(layer, at_last ? last : batch, at_last && cut ? &wanted : nullptr);
     }
     Capture(config_.layers, last);
     if (batch.want_hidden) KeepHidden(batch, /*normed=*/true, output);
@@ -117,7 +120,6 @@ StepBatch CpuRunner<T>::WantedOf(const StepBatch& batch, int32_t layers, std::ve
   StepBatch out;
   out.sampler = batch.sampler;
   out.want_logits = batch.want_logits;
-  out.tokens.assign(wanted.size(), 0);
   for (const int64_t row : batch.logit_rows) out.logit_rows.push_back(place(row));
   for (HiddenCapture capture : batch.captures) {
     if (capture.boundary != layers) continue;

@@ -118,7 +118,8 @@ class CpuRunner : public Runner {
   // Of the last layer's rows, those that nobody wants the output of end with its K/V: `batch` is what remains
   // of them, its rows moved together, which are rows `wanted` of what came in; null: all remain.
   void Layer(int32_t layer, const StepBatch& batch, const std::vector<int64_t>* wanted);
-  // The rows of the last layer that somebody wants, moved together: `wanted` says which of `batch` they are.
+  // The rows of the last layer that somebody wants, moved together, without their tokens: `wanted` says which
+  // of `batch` they are.
   static StepBatch WantedOf(const StepBatch& batch, int32_t layers, std::vector<int64_t>& wanted);
   void KeepRows(const std::vector<int64_t>& wanted);
   void Norm(const std::vector<float>& weight, int64_t first, int64_t last);

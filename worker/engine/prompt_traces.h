@@ -88,7 +88,6 @@ class PromptTraces {
   // Drops the complete traces that no plan from `plan` on has used.
   void DropBefore(int64_t plan);
   int64_t bytes() const { return bytes_; }
-  int64_t width() const { return width_; }
 
  private:
   void Drop(std::list<PromptTrace>::iterator trace);

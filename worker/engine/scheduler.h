@@ -107,11 +107,15 @@ class Scheduler : private RowSampler {
   // The trace of the sequence's prompt that it leads or may follow; begins one when it should lead.
   PromptTrace* TraceOf(Sequence& sequence, bool& wait);
   Sequence* BestLeader(const Sequence& sequence);
+  // The highest layer where others may enter behind this leader.
+  int32_t LastServed(const Sequence& leader) const;
   // Makes the K/V below the sequence's layer its own, from the trace on.
   void CopyLower(Sequence& sequence, const PromptTrace& trace);
   // Lets these layers read the leader's blocks, so that the arms of a question read the same memory.
   void ShareLower(Sequence& sequence, const PromptTrace& trace);
   void Capture(const Sequence& sequence, const StepSequence& step);
+  // Captures the first `rows` of the leader's step for its trace.
+  void CaptureRows(PromptTrace& trace, const StepSequence& step, int64_t rows);
   // Whether a sequence reads what the trace's leader answers, or may still come to.
   bool Followed(const PromptTrace& trace) const;
   // Captures the rows of a leader's answer for those that follow it, and takes over those that the last step
@@ -122,8 +126,8 @@ class Scheduler : private RowSampler {
   // way from here on.
   void Follow(Sequence& sequence);
   void StopFollowing(Sequence& sequence);
-  // How many of the newest token and the drafted ones are the leader's answer from `at` on.
-  static size_t Agreeing(const Sequence& sequence, const PromptTrace& trace, int64_t at);
+  // How many of the newest token and the drafted ones are the leader's answer at their places.
+  static size_t Agreeing(const Sequence& sequence, const PromptTrace& trace);
   // Cuts the draft of a sequence that follows to what its leader has answered.
   void FitDraftToTrace(Sequence& sequence);
   // Reads the leader's blocks up to `position`.

@@ -17,8 +17,7 @@ PromptTrace* Scheduler::TraceOf(Sequence& sequence, bool& wait) {
   if (sequence.started) return nullptr;
   Sequence* leader = BestLeader(sequence);
   if (leader == nullptr) return nullptr;
-  const int32_t limit =
-      leader->request.arm.is_baseline() ? config_.layers - 1 : leader->request.arm.first_layer();
+  const int32_t limit = LastServed(*leader);
   if (leader != &sequence) {
     wait = layer >= 1 && layer <= limit;
     return nullptr;
@@ -27,22 +26,24 @@ PromptTrace* Scheduler::TraceOf(Sequence& sequence, bool& wait) {
                        sequence.request.decoding.max_new_tokens, limit, plan_);
 }
 
+int32_t Scheduler::LastServed(const Sequence& leader) const {
+  const Arm& arm = leader.request.arm;
+  return arm.is_baseline() ? config_.layers - 1 : arm.first_layer();
+}
+
 // Of the running sequences that have the prompt before them, the one whose trace serves most layers;
 // null when nobody would follow it.
 Sequence* Scheduler::BestLeader(const Sequence& sequence) {
-  const auto limit = [&](const Sequence& s) {
-    return s.request.arm.is_baseline() ? config_.layers - 1 : s.request.arm.first_layer();
-  };
   Sequence* best = nullptr;
   for (Sequence& other : sequences_) {
     if (other.prompt != sequence.prompt || !other.running || other.started) continue;
-    if (best == nullptr || limit(other) > limit(*best)) best = &other;
+    if (best == nullptr || LastServed(other) > LastServed(*best)) best = &other;
   }
   if (best == nullptr) return nullptr;
   for (const Sequence& other : sequences_) {
     const int32_t layer = other.request.arm.first_layer();
     if (&other == best || other.prompt != sequence.prompt || other.started) continue;
-    if (layer >= 1 && layer <= limit(*best)) return best;
+    if (layer >= 1 && layer <= LastServed(*best)) return best;
   }
   return nullptr;
 }
@@ -77,15 +78,14 @@ void Scheduler::Capture(const Sequence& sequence, const StepSequence& step) {
   PromptTrace* trace = traces_.Find(sequence.prompt);
   if (trace == nullptr || trace->complete || trace->leader != sequence.request.id) return;
   trace->used_in = plan_;
-  HiddenCapture capture;
-  capture.first_row = step.first_row;
-  capture.rows = std::min(step.rows, trace->end - step.first_position);
-  if (capture.rows <= 0) return;
-  capture.to_stride = trace->stride();
-  for (int32_t layer = 1; layer <= trace->limit; ++layer) {
-    capture.boundary = layer;
-    capture.to = trace->Row(layer, step.first_position);
-    batch_.captures.push_back(capture);
+  CaptureRows(*trace, step, std::min(step.rows, trace->end - step.first_position));
+}
+
+void Scheduler::CaptureRows(PromptTrace& trace, const StepSequence& step, int64_t rows) {
+  if (rows <= 0) return;
+  for (int32_t layer = 1; layer <= trace.limit; ++layer) {
+    float* const to = trace.Row(layer, step.first_position);
+    batch_.captures.push_back({layer, step.first_row, rows, to, trace.stride()});
   }
 }
 
@@ -122,15 +122,7 @@ void Scheduler::RecordAnswer(const Sequence& sequence, const StepSequence& step)
     trace->recording = false;
     return;
   }
-  HiddenCapture capture;
-  capture.first_row = step.first_row;
-  capture.rows = step.rows;
-  capture.to_stride = trace->stride();
-  for (int32_t layer = 1; layer <= trace->limit; ++layer) {
-    capture.boundary = layer;
-    capture.to = trace->Row(layer, step.first_position);
-    batch_.captures.push_back(capture);
-  }
+  CaptureRows(*trace, step, step.rows);
 }
 
 void Scheduler::ConfirmAnswer(const Sequence& sequence) {
@@ -147,8 +139,7 @@ void Scheduler::ConfirmAnswer(const Sequence& sequence) {
 
 void Scheduler::Follow(Sequence& sequence) {
   PromptTrace* trace = traces_.Find(sequence.prompt);
-  const int64_t at = trace == nullptr ? 0 : sequence.computed - trace->end;
-  if (trace == nullptr || trace->serial != sequence.follows || Agreeing(sequence, *trace, at) == 0) {
+  if (trace == nullptr || trace->serial != sequence.follows || Agreeing(sequence, *trace) == 0) {
     StopFollowing(sequence);
     return;
   }
@@ -159,9 +150,9 @@ void Scheduler::Follow(Sequence& sequence) {
   ShareAnswer(sequence, *trace, sequence.computed);
 }
 
-size_t Scheduler::Agreeing(const Sequence& sequence, const PromptTrace& trace, int64_t at) {
+size_t Scheduler::Agreeing(const Sequence& sequence, const PromptTrace& trace) {
   const std::vector<int32_t>& drafted = sequence.draft.tokens;
-  const auto first = static_cast<size_t>(at);
+  const auto first = static_cast<size_t>(sequence.computed - trace.end);
   size_t n = 0;
   while (first + n < trace.answer.size() && n <= drafted.size() &&
          trace.answer[first + n] == (n == 0 ? sequence.Token(sequence.computed) : drafted[n - 1])) {
@@ -173,7 +164,7 @@ size_t Scheduler::Agreeing(const Sequence& sequence, const PromptTrace& trace, i
 void Scheduler::FitDraftToTrace(Sequence& sequence) {
   if (sequence.first_layer == 0 || sequence.draft.tokens.empty()) return;
   const PromptTrace& trace = *traces_.Find(sequence.prompt);
-  sequence.draft.tokens.resize(Agreeing(sequence, trace, sequence.computed - trace.end) - 1);
+  sequence.draft.tokens.resize(Agreeing(sequence, trace) - 1);
 }
 
 void Scheduler::ShareAnswer(Sequence& sequence, const PromptTrace& trace, int64_t position) {
