@@ -36,7 +36,7 @@ absl::Status WorkerShell::Run() {
     for (const Happened& happened : events) {
       if (happened.stream != 0 && happened.stream != stream_number_) continue;  // of a stream let go
       if (std::get_if<StreamClosed>(&happened.event) != nullptr) stream_.reset();
-      LogAcks(happened.event);
+      LogWhatIsSettled(happened.event);
       Handle(happened.event);
       if (exit_.has_value()) return *exit_;
     }
@@ -101,15 +101,18 @@ void WorkerShell::Open() {
   stream_ = OpenStream(options_.channel, std::move(callbacks));
 }
 
-void WorkerShell::LogAcks(const AgentEvent& event) {
+void WorkerShell::LogWhatIsSettled(const AgentEvent& event) {
   const auto* from = std::get_if<FromCoordinator>(&event);
   if (from == nullptr) return;
   if (const auto* welcome = std::get_if<Welcome>(&from->message)) {
     SPRINT_LOG(kInfo) << "connected as worker " << welcome->worker.value() << ", epoch " << welcome->epoch;
   }
-  const auto* ack = std::get_if<Ack>(&from->message);
-  if (ack == nullptr) return;
-  for (const CellKey& cell : ack->cells) SPRINT_LOG(kInfo) << "ack " << CellForLog(cell);
+  if (const auto* ack = std::get_if<Ack>(&from->message)) {
+    for (const CellKey& cell : ack->cells) SPRINT_LOG(kInfo) << "ack " << CellForLog(cell);
+  }
+  if (const auto* revoke = std::get_if<Revoke>(&from->message)) {
+    for (const CellKey& cell : revoke->cells) SPRINT_LOG(kInfo) << "revoke " << CellForLog(cell);
+  }
 }
 
 }  // namespace sprint

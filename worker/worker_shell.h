@@ -25,7 +25,8 @@ struct WorkerShellOptions {
 };
 
 // The log says at info, for whoever must show that nothing was computed twice: "start CELL" when the
-// engine begins a cell, "finish CELL" when it is computed, "ack CELL" when it is known to be durable.
+// engine begins a cell, "finish CELL" when it is computed, "ack CELL" when it is known to be durable,
+// "revoke CELL" when the coordinator takes it away, as it does when another worker's outcome came first.
 class WorkerShell {
  public:
   WorkerShell(const WorkerShellOptions& options, std::unique_ptr<ModelLoader> loader);
@@ -47,7 +48,7 @@ class WorkerShell {
   void Handle(const AgentEvent& event);
   void Do(AgentEffects effects);
   void Open();
-  static void LogAcks(const AgentEvent& event);
+  static void LogWhatIsSettled(const AgentEvent& event);
 
   const WorkerShellOptions options_;
 

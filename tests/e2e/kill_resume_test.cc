@@ -123,6 +123,28 @@ std::vector<std::string> RunUninterrupted() {
   return ReadRows(cluster.database()).value_or(std::vector<std::string>());
 }
 
+constexpr char kFirst[] = "I 2026-01-31T12:00:00.100 sprint-worker[7]: ";
+constexpr char kSecond[] = "I 2026-01-31T12:00:00.200 sprint-worker[8]: ";
+constexpr char kCell[] = " run=1 question=2 arm=3 sample=0";
+
+std::vector<std::string> RepeatedIn(const std::vector<std::string>& second_log) {
+  TempDir folder;
+  EXPECT_OK(WriteFileAtomically(folder.File("worker-1.log"),
+                                absl::StrCat(kFirst, "start", kCell, "\n", kFirst, "ack", kCell, "\n")));
+  std::string text;
+  for (const std::string& verb : second_log) absl::StrAppend(&text, kSecond, verb, kCell, "\n");
+  EXPECT_OK(WriteFileAtomically(folder.File("worker-2.log"), text));
+  return ReadWorkerLogs(folder.path()).repeated;
+}
+
+TEST(LedgerTest, ACellThatIsDurableIsRepeatedUnlessItWasBeingTakenAway) {
+  EXPECT_EQ(RepeatedIn({"start", "finish", "ack"}).size(), 1U);
+  EXPECT_EQ(RepeatedIn({"revoke", "start", "finish", "ack"}).size(), 0U);  // read before, begun after
+  EXPECT_EQ(RepeatedIn({"start", "revoke"}).size(), 0U);
+  EXPECT_EQ(RepeatedIn({"start", "finish"}).size(), 0U);  // killed before it read anything
+  EXPECT_EQ(RepeatedIn({"start", "revoke", "start", "finish", "ack"}).size(), 1U);  // given again
+}
+
 TEST(KillResumeTest, RowsEqualAnUninterruptedRunWhateverIsKilled) {
   const std::vector<std::string> expected = RunUninterrupted();
   ASSERT_EQ(expected.size(), 40U * 19U);

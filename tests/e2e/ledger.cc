@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
+#include <set>
 #include <variant>
 
 #include "absl/strings/match.h"
@@ -26,10 +28,6 @@ std::string ToText(const SqlValue& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   return "null";
 }
-
-}  // namespace
-
-namespace {
 
 absl::StatusOr<std::vector<std::string>> ReadLines(const std::string& database, const char* sql) {
   SPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<Reader> reader, Reader::Open(database));
@@ -55,38 +53,96 @@ absl::StatusOr<std::vector<std::string>> ReadStates(const std::string& database)
                    "ORDER BY experiment, problem_ordinal, layer");
 }
 
-LogSummary ReadWorkerLogs(const std::string& folder) {
-  LogSummary summary;
-  std::map<std::string, std::string> first_ack;  // cell to time
-  std::vector<std::pair<std::string, std::string>> starts;
-  for (const auto& file : std::filesystem::directory_iterator(folder)) {
-    if (!absl::StrContains(file.path().filename().string(), "worker")) continue;
-    std::ifstream stream(file.path());
-    std::string line;
-    // "I 2026-01-31T12:00:00.123 sprint-worker[7]: ack run=1 question=2 arm=3 sample=0"
-    while (std::getline(stream, line)) {
-      const size_t message = line.find("]: ");
-      const size_t cell = line.find(" run=");
-      if (line.size() < 26 || message == std::string::npos || cell == std::string::npos) continue;
-      const std::string time = line.substr(2, 23);
-      const std::string verb = line.substr(message + 3, cell - message - 3);
-      const std::string key = line.substr(cell + 1, line.find(" tokens=") - cell - 1);
-      if (verb == "start") {
-        ++summary.started;
-        starts.emplace_back(key, time);
-      } else if (verb == "finish") {
-        ++summary.finished;
-      } else if (verb == "ack") {
-        ++summary.acknowledged;
-        const auto [entry, is_new] = first_ack.emplace(key, time);
-        if (!is_new) entry->second = std::min(entry->second, time);
-      }
+namespace {
+
+// "I 2026-01-31T12:00:00.123 sprint-worker[7]: ack run=1 question=2 arm=3 sample=0"
+struct LogLine {
+  std::string time, process, verb, cell;
+};
+std::optional<LogLine> ParseLine(const std::string& line) {
+  const size_t message = line.find("]: ");
+  const size_t cell = line.find(" run=");
+  if (line.size() < 26 || message == std::string::npos || cell == std::string::npos) return std::nullopt;
+  return LogLine{line.substr(2, 23), line.substr(26, message - 26),
+                 line.substr(message + 3, cell - message - 3),
+                 line.substr(cell + 1, line.find(" tokens=") - cell - 1)};
+}
+
+// A process begins a cell.
+struct Start {
+  std::string cell, time;
+  int line = 0;  // of its log
+  bool revoked = false;
+};
+
+// What one process logged.
+struct Process {
+  std::vector<Start> starts;
+  std::map<std::string, size_t> running;  // cell to its last start, when that was not revoked
+  std::set<std::string> revoked;          // while it did not run
+  int last_heard = 0;                     // the line of the coordinator's last word
+};
+
+using FirstAcks = std::map<std::string, std::string>;  // cell to time
+
+void Read(const LogLine& line, int number, Process& process, LogSummary& summary, FirstAcks& first_acks) {
+  if (line.verb == "start") {
+    ++summary.started;
+    const bool revoked = process.revoked.erase(line.cell) > 0;
+    if (!revoked) process.running[line.cell] = process.starts.size();
+    process.starts.push_back({line.cell, line.time, number, revoked});
+  } else if (line.verb == "finish") {
+    ++summary.finished;
+  } else if (line.verb == "ack") {
+    ++summary.acknowledged;
+    process.last_heard = number;
+    std::string& first = first_acks.try_emplace(line.cell, line.time).first->second;
+    first = std::min(first, line.time);
+  } else if (line.verb == "revoke") {
+    process.last_heard = number;
+    const auto running = process.running.find(line.cell);
+    if (running == process.running.end()) {
+      process.revoked.insert(line.cell);
+    } else {
+      process.starts[running->second].revoked = true;
+      process.running.erase(running);
     }
   }
-  for (const auto& [key, time] : starts) {
-    const auto ack = first_ack.find(key);
-    if (ack != first_ack.end() && time > ack->second) {
-      summary.repeated.push_back(absl::StrCat(key, " acknowledged at ", ack->second, ", started at ", time));
+}
+
+std::vector<Process> ReadLog(const std::filesystem::path& path, LogSummary& summary, FirstAcks& first_acks) {
+  std::map<std::string, Process> processes;
+  std::ifstream stream(path);
+  std::string text;
+  for (int number = 1; std::getline(stream, text); ++number) {
+    if (const std::optional<LogLine> line = ParseLine(text)) {
+      Read(*line, number, processes[line->process], summary, first_acks);
+    }
+  }
+  std::vector<Process> all;
+  for (auto& [name, process] : processes) all.push_back(std::move(process));
+  return all;
+}
+
+}  // namespace
+
+LogSummary ReadWorkerLogs(const std::string& folder) {
+  LogSummary summary;
+  FirstAcks first_acks;
+  std::vector<Process> processes;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    if (!absl::StrContains(file.path().filename().string(), "worker")) continue;
+    for (Process& process : ReadLog(file.path(), summary, first_acks)) {
+      processes.push_back(std::move(process));
+    }
+  }
+  for (const Process& process : processes) {
+    for (const Start& start : process.starts) {
+      const auto ack = first_acks.find(start.cell);
+      if (ack == first_acks.end() || start.time <= ack->second) continue;
+      if (start.revoked || process.last_heard < start.line) continue;
+      summary.repeated.push_back(
+          absl::StrCat(start.cell, " acknowledged at ", ack->second, ", started at ", start.time));
     }
   }
   return summary;

@@ -19,7 +19,9 @@ struct LogSummary {
   int64_t started = 0;
   int64_t finished = 0;
   int64_t acknowledged = 0;
-  // Cells that a worker began although a worker had been told before that they are durable.
+  // Cells that a worker began although another had been told before that they are durable. Not those
+  // that were taken from it, too: "durable" to one worker and "no longer yours" to the other leave the
+  // coordinator together and arrive whenever each is read, and a process can be killed before it reads.
   std::vector<std::string> repeated;
 };
 // Reads every file of `folder` whose name contains "worker".
