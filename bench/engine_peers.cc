@@ -1,5 +1,6 @@
 #include "bench/engine_peers.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>

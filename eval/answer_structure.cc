@@ -1,5 +1,6 @@
 #include "eval/answer_structure.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 

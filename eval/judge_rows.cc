@@ -1,5 +1,6 @@
 #include "eval/judge_rows.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 

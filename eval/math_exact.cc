@@ -1,5 +1,6 @@
 #include "eval/math_exact.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>

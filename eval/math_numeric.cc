@@ -1,5 +1,6 @@
 #include "eval/math_numeric.h"
 
+#include <algorithm>
 #include <boost/multiprecision/cpp_complex.hpp>
 #include <string>
 

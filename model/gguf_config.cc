@@ -1,6 +1,7 @@
 // A model's configuration from GGUF metadata. Keys: gguf.md, "LLM"; values as llama.cpp's converter
 // (convert_hf_to_gguf.py) writes them.
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"

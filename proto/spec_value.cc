@@ -1,5 +1,6 @@
 #include "proto/spec_value.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>

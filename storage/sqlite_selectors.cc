@@ -1,4 +1,5 @@
 // Selectors and trainings in the database.
+#include "absl/strings/str_cat.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "storage/sqlite_store_impl.h"
