@@ -75,11 +75,11 @@ class Session : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::Coordinato
     {
       MutexLock lock(&mutex_);
       inbox_.push_back(std::move(read_));
+      read_.Clear();  // before MessageDone may start the next read
       schedule = !std::exchange(working_, true);
       read_on = ++on_their_way_ < kReadWindow;
       reading_ = read_on;
     }
-    read_.Clear();
     if (read_on) StartRead(&read_);
     if (schedule) Schedule();
   }
