@@ -87,8 +87,11 @@ class Call : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::CoordinatorMe
       MutexLock lock(&mutex_);
       if (!misread_.ok()) end = misread_;
     }
-    callbacks_.closed(end);
+    // This holds the channel (the context does), and who hears of the end may let go of it. Were the last to
+    // let go then this, on one of gRPC's threads, that thread would end gRPC's threads and wait for itself.
+    const auto closed = callbacks_.closed;
     self_.reset();
+    closed(end);
   }
 
  private:

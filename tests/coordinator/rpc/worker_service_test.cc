@@ -3,6 +3,8 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/client_unary_call.h>
 
+#include <future>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "conversation/codec.h"
@@ -10,6 +12,7 @@
 #include "storage/payload.h"
 #include "tests/coordinator/rpc/fixture.h"
 #include "tests/coordinator/rpc/forwarding_store.h"
+#include "worker/worker_stream.h"
 
 namespace sprint::testing {
 namespace {
@@ -138,6 +141,22 @@ TEST_F(ServiceTest, ASecondStreamOfAWorkerReplacesTheFirst) {
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->worker, welcome->worker);
   EXPECT_EQ(first.End().code(), absl::StatusCode::kCancelled);
+}
+
+// gRPC ends its threads with the last channel, and waits for them: none of them may be who lets go last.
+TEST_F(ServiceTest, AStreamLetsGoOfItsChannelBeforeItSaysThatItIsClosed) {
+  const std::shared_ptr<grpc::Channel> channel = server_->InProcessChannel();
+  std::promise<void> welcome;
+  std::promise<int64_t> users;
+  StreamCallbacks callbacks;
+  callbacks.opened = [] {};
+  callbacks.message = [&](const CoordinatorMessage&) { welcome.set_value(); };
+  callbacks.closed = [&](const absl::Status&) { users.set_value(channel.use_count()); };
+  OpenStream(channel, callbacks)->Send(MakeHello("one"));
+  welcome.get_future().wait();
+  Speaker another(server_->InProcessChannel());
+  another.Say(MakeHello("one"));
+  EXPECT_EQ(users.get_future().get(), 1);
 }
 
 TEST_F(ServiceTest, ADeadProcessOfAWorkerGivesItsCellsToAnother) {
