@@ -90,9 +90,10 @@ absl::Status ModelBench::Run() {
     SPRINT_RETURN_IF_ERROR(Invariance(dtype));
     SPRINT_RETURN_IF_ERROR(Memory(dtype));
   }
-  for (const char* figure : {"resume", "prefix", "drafts", "drafts-batch1"}) {
+  for (const char* figure : {"resume", "prefix", "drafts", "drafts-batch1", "head"}) {
     SPRINT_RETURN_IF_ERROR(Saving(figure));
   }
+  SPRINT_RETURN_IF_ERROR(HeadError());
   SPRINT_RETURN_IF_ERROR(Growth());
   return RoundingError();
 }

@@ -69,8 +69,9 @@ class ModelBench {
   absl::Status Sweep(Dtype dtype);  // sweep: against transformers' loop; ceiling: against the products' rate
   absl::Status Invariance(Dtype dtype);  // against the library's products, whose bits follow the batch
   double GemmPeak(Dtype dtype) const;
-  // engine_savings.cc: resume, prefix, drafts, drafts-batch1: each alone, on against off.
+  // engine_savings.cc: resume, prefix, drafts, drafts-batch1, head: each alone, on against off.
   absl::Status Saving(const std::string& figure);
+  absl::Status HeadError();  // what the screened head does to log-probabilities, against what bf16 does
   // engine_limits.cc
   absl::Status Growth();             // rates at more tokens and more arms, against the fewest
   absl::Status Memory(Dtype dtype);  // the highest use, against what was predicted

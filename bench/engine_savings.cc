@@ -1,8 +1,10 @@
 // What the engine saves by sharing work between arms and questions: each saving alone, on against off. On and
 // off take turns in one process, on one workload, and must give the same number of tokens.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <limits>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -38,17 +40,53 @@ void AddShots(const ModelFiles& model, Workload& workload) {
   }
 }
 
+// A saving changes no token, and but for the screened head's no bit of a log-probability.
+absl::Status ExpectSame(const std::string& figure, const RunResult& with, const RunResult& without) {
+  for (size_t i = 0; i < with.tokens.size(); ++i) {
+    if (with.tokens[i] != without.tokens[i])
+      return absl::InternalError(absl::StrCat(figure, ": the tokens of generation ", i, " differ"));
+    if (figure != "head" && with.logprobs[i] != without.logprobs[i])
+      return absl::InternalError(
+          absl::StrCat(figure, ": the log-probabilities of generation ", i, " differ"));
+  }
+  return absl::OkStatus();
+}
+
+struct LogprobDifference {
+  int64_t tokens = 0;
+  double mean = 0;  // of the absolute differences
+  double largest = 0;
+};
+// Of the tokens up to where each two answers part.
+LogprobDifference CompareLogprobs(const RunResult& a, const RunResult& b) {
+  LogprobDifference out;
+  for (size_t i = 0; i < a.tokens.size(); ++i) {
+    const size_t most = std::min(a.tokens[i].size(), b.tokens[i].size());
+    for (size_t t = 0; t < most && a.tokens[i][t] == b.tokens[i][t]; ++t) {
+      const double difference = std::abs(double{a.logprobs[i][t]} - b.logprobs[i][t]);
+      ++out.tokens;
+      out.mean += difference;
+      out.largest = std::max(out.largest, difference);
+    }
+  }
+  out.mean /= static_cast<double>(std::max<int64_t>(1, out.tokens));
+  return out;
+}
+
 }  // namespace
 
 absl::Status ModelBench::Saving(const std::string& figure) {
   if (!Wanted(figure)) return absl::OkStatus();
   Setting setting;
   setting.workload = SweepOf(options_.saving_questions, options_.arms, options_.saving_tokens);
-  setting.off = EngineOptions(Dtype::kF32, figure == "drafts-batch1" ? 1 : options_.batch);
+  setting.off = EngineOptions(figure == "head" ? Dtype::kBF16 : Dtype::kF32,
+                              figure == "drafts-batch1" ? 1 : options_.batch);
   setting.off.self_test = setting.off.prefix_reuse = setting.off.layer_resume = false;
+  setting.off.screened_head = false;
   setting.off.max_draft = 0;
   setting.on = setting.off;
   setting.on.layer_resume = figure == "resume";
+  setting.on.screened_head = figure == "head";
   setting.on.prefix_reuse = figure == "prefix";
   if (figure == "prefix") AddShots(*model_, setting.workload);
   if (figure == "drafts" || figure == "drafts-batch1") setting.on.max_draft = 16;
@@ -67,10 +105,7 @@ absl::Status ModelBench::Saving(const std::string& figure) {
       SPRINT_ASSIGN_OR_RETURN((saving ? with : without), RunSweep(*engine, setting.workload));
       (saving ? saved : plain) = engine->stats();
     }
-    if (with.generated != without.generated) {
-      return absl::InternalError(absl::StrCat(figure, ": ", with.generated, " tokens with the saving, ",
-                                              without.generated, " without it"));
-    }
+    SPRINT_RETURN_IF_ERROR(ExpectSame(figure, with, without));
     on_seconds = std::min(on_seconds, with.seconds);
     off_seconds = std::min(off_seconds, without.seconds);
     generations = static_cast<double>(with.generations);
@@ -83,6 +118,25 @@ absl::Status ModelBench::Saving(const std::string& figure) {
       static_cast<long long>(saved.followed), static_cast<long long>(saved.drafted),
       static_cast<long long>(saved.accepted));
   Print(figure, generations / on_seconds, generations / off_seconds, "generations/s");
+  return absl::OkStatus();
+}
+
+absl::Status ModelBench::HeadError() {
+  if (!Wanted("head-logprob")) return absl::OkStatus();
+  const Workload workload = SweepOf(options_.saving_questions, options_.arms, options_.saving_tokens);
+  TorchEngineOptions settings[] = {EngineOptions(Dtype::kBF16, options_.batch),
+                                   EngineOptions(Dtype::kBF16, options_.batch),
+                                   EngineOptions(Dtype::kF32, options_.batch)};
+  settings[0].screened_head = false;
+  std::vector<RunResult> runs;
+  for (const TorchEngineOptions& setting : settings) {
+    SPRINT_ASSIGN_OR_RETURN(const auto engine, LoadTorchEngine(model_, setting));
+    SPRINT_ASSIGN_OR_RETURN(runs.emplace_back(), RunSweep(*engine, workload));
+  }
+  const LogprobDifference ours = CompareLogprobs(runs[1], runs[0]);
+  std::fprintf(stderr, "  the largest difference of %lld log-probabilities: %.2g\n",
+               static_cast<long long>(ours.tokens), ours.largest);
+  PrintCost("head-logprob", ours.mean, CompareLogprobs(runs[2], runs[0]).mean, "nat");
   return absl::OkStatus();
 }
 

@@ -77,6 +77,8 @@ absl::StatusOr<RunResult> RunSweep(Engine& engine, const Workload& workload) {
     for (size_t a = 0; a < workload.arms.size(); ++a) cells.emplace_back(q, a);
   }
   RunResult result;
+  result.tokens.resize(cells.size());
+  result.logprobs.resize(cells.size());
   const double start = Now();
   size_t next = 0;
   while (next < cells.size() || !engine.Idle()) {
@@ -90,10 +92,12 @@ absl::StatusOr<RunResult> RunSweep(Engine& engine, const Workload& workload) {
       result.prompt_tokens += static_cast<int64_t>(request.prompt.size());
       SPRINT_RETURN_IF_ERROR(engine.Submit(std::move(request)));
     }
-    SPRINT_ASSIGN_OR_RETURN(const std::vector<SequenceResult> finished, engine.Step());
-    for (const SequenceResult& one : finished) {
+    SPRINT_ASSIGN_OR_RETURN(std::vector<SequenceResult> finished, engine.Step());
+    for (SequenceResult& one : finished) {
       ++result.generations;
       result.generated += static_cast<int64_t>(one.tokens.size());
+      result.tokens[static_cast<size_t>(one.id)] = std::move(one.tokens);
+      result.logprobs[static_cast<size_t>(one.id)] = std::move(one.logprobs);
     }
   }
   result.seconds = Now() - start;

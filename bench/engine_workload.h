@@ -41,6 +41,9 @@ struct RunResult {
   double prompt_seconds = 0;
   double decode_seconds = 0;
   int64_t decoded = 0;
+  // RunSweep's: each generation's tokens and their log-probabilities, a question's arms one behind the other.
+  std::vector<std::vector<int32_t>> tokens;
+  std::vector<std::vector<float>> logprobs;
 };
 
 // Runs everything, a question's arms one behind the other as a worker is given them.

@@ -99,10 +99,12 @@ void WriteText(const Terminal& terminal, const Inspection& result, const Inspect
   line("ends with", absl::StrCat("token ", absl::StrJoin(config.eos_tokens, ", ")));
   line("weights", result.weights_hash.empty() ? "not fingerprinted" : result.weights_hash);
   const MemoryEstimate& memory = result.memory;
-  line("memory", absl::StrCat(FormatBytes(memory.total()), " in ", options.dtype, ": weights ",
-                              FormatBytes(memory.weights), ", step ", FormatBytes(memory.activations),
-                              ", K/V ", FormatBytes(memory.kv()), ", prompts ", FormatBytes(memory.traces),
-                              ", process ", FormatBytes(memory.fixed)));
+  line("memory",
+       absl::StrCat(FormatBytes(memory.total()), " in ", options.dtype, ": weights ",
+                    FormatBytes(memory.weights),
+                    memory.screen > 0 ? absl::StrCat(", head in 8 bits ", FormatBytes(memory.screen)) : "",
+                    ", step ", FormatBytes(memory.activations), ", K/V ", FormatBytes(memory.kv()),
+                    ", prompts ", FormatBytes(memory.traces), ", process ", FormatBytes(memory.fixed)));
   line("", terminal.out.style.Paint(
                Tone::kDim, absl::StrCat("for ", options.sequences, " sequences of ", options.prompt_tokens,
                                         " + ", options.max_new_tokens, " tokens; ",
@@ -135,13 +137,10 @@ void WriteJson(const Terminal& terminal, const Inspection& result, const Inspect
                                  {"tokenizer_hash", model.tokenizer->Fingerprint().Hex()}};
   json["weights_hash"] = nullptr;
   if (!result.weights_hash.empty()) json["weights_hash"] = result.weights_hash;
-  json["memory"] = {{"dtype", options.dtype},
-                    {"weights", result.memory.weights},
-                    {"activations", result.memory.activations},
-                    {"traces", result.memory.traces},
-                    {"kv_per_token", result.memory.kv_per_token},
-                    {"fixed", result.memory.fixed},
-                    {"cached_tokens", result.memory.cached_tokens},
+  json["memory"] = {{"dtype", options.dtype},         {"weights", result.memory.weights},
+                    {"screen", result.memory.screen}, {"activations", result.memory.activations},
+                    {"traces", result.memory.traces}, {"kv_per_token", result.memory.kv_per_token},
+                    {"fixed", result.memory.fixed},   {"cached_tokens", result.memory.cached_tokens},
                     {"total", result.memory.total()}};
   terminal.out.Write(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }

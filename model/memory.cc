@@ -32,6 +32,8 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   const int64_t rows = std::max(shape.tokens_per_step, shape.sequences);
   MemoryEstimate estimate;
   estimate.weights = config.ParameterCount() * bytes;
+  // A byte an input, and three numbers a token.
+  if (dtype == Dtype::kBF16) estimate.screen = config.vocab * (hidden + 3 * int64_t{4});
   estimate.kv_per_token = 2 * config.layers * kv * bytes;
   estimate.cached_tokens = shape.sequences * ((shape.prompt_tokens + shape.new_tokens + kKvBlockTokens - 1) /
                                               kKvBlockTokens * kKvBlockTokens);

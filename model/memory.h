@@ -29,6 +29,7 @@ struct EngineShape {
 // Bytes, of an engine on the CPU at its peak.
 struct MemoryEstimate {
   int64_t weights = 0;
+  int64_t screen = 0;         // the output projection a second time, in 8 bits: with bf16, where it pays
   int64_t kv_per_token = 0;   // one cached position of one sequence
   int64_t cached_tokens = 0;  // positions of all running sequences at their ends
   int64_t kv_slack = 0;       // what the operating system's pages add to K/V
@@ -36,7 +37,7 @@ struct MemoryEstimate {
   int64_t traces = 0;         // prompts' residual streams, kept for other arms of the question
   int64_t fixed = 0;          // the process itself: libraries, tables
   int64_t kv() const { return kv_per_token * cached_tokens + kv_slack; }
-  int64_t total() const { return weights + kv() + activations + traces + fixed; }
+  int64_t total() const { return weights + screen + kv() + activations + traces + fixed; }
 };
 MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const EngineShape& shape);
 

@@ -28,6 +28,7 @@ class TorchLoader : public ModelLoader {
     options.memory_bytes = flags_.memory_bytes;
     options.prefix_reuse = flags_.prefix_reuse;
     options.layer_resume = flags_.layer_resume;
+    options.screened_head = flags_.screened_head;
     options.max_draft = flags_.max_draft;
     options.shared_folder = SharedFolder();
     options.shared_key = run.weights_hash.Hex();

@@ -44,6 +44,8 @@ void AddFlags(CLI::App& app, WorkerFlags& flags) {
                "compute the common beginning of prompts for each question again");
   app.add_flag("!--no-layer-resume", flags.layer_resume,
                "compute each arm's prompt from the first layer, and not from its lowest pruned one");
+  app.add_flag("!--no-screened-head", flags.screened_head,
+               "compute all logits for a greedy choice, and not only those that 8 bits leave open (bf16)");
   app.add_option("--max-draft", flags.max_draft,
                  "tokens tried at once from a question's known answers, where that pays; 0: none")
       ->check(CLI::Range(0, 64))

@@ -28,6 +28,7 @@ struct WorkerFlags {
   // Savings that change no result; each can be switched off.
   bool prefix_reuse = true;
   bool layer_resume = true;
+  bool screened_head = true;
   int max_draft = 16;
   std::string shared_weights;  // a folder; empty: the default one; "none": not shared
   std::vector<std::string> models;

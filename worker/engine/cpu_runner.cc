@@ -29,6 +29,9 @@ absl::Status CpuRunner<T>::Prepare() {
   for (const auto& [buffer, bytes] : buffers) {
     SPRINT_ASSIGN_OR_RETURN(*buffer, memory_.Take(bytes));
   }
+  if (std::is_same_v<T, Bf16> && weights_.screen) {
+    greedy_head_.emplace(weights_.head(), *weights_.screen, pool_, gemm_);
+  }
   return absl::OkStatus();
 }
 
@@ -220,57 +223,96 @@ void CpuRunner<T>::Head(const StepBatch& batch, StepOutput* output) {
   output->next.resize(static_cast<size_t>(total));
   output->logprobs.resize(static_cast<size_t>(total));
   if (batch.want_logits) output->logits.resize(static_cast<size_t>(total * config_.vocab));
-  for (int64_t first = 0; first < total; first += options_.max_logit_rows) {
-    const int64_t rows = std::min(options_.max_logit_rows, total - first);
-    for (int64_t i = 0; i < rows; ++i) {
-      std::copy_n(normed_.as<T>() + batch.logit_rows[static_cast<size_t>(first + i)] * config_.hidden,
-                  config_.hidden, head_in_.as<T>() + i * config_.hidden);
+  // How a row is taken does not depend on the others, so that its bits do not.
+  std::vector<int64_t> screened;
+  std::vector<int64_t> highest;
+  std::vector<int64_t> stored;
+  for (int64_t i = 0; i < total; ++i) {
+    const bool store = batch.want_logits || (batch.sampler != nullptr && batch.sampler->Samples(i));
+    (store ? stored : greedy_head_ ? screened : highest).push_back(i);
+  }
+  const auto in_parts = [this](const std::vector<int64_t>& rows, const auto& take) {
+    const auto most = static_cast<size_t>(options_.max_logit_rows);
+    for (size_t first = 0; first < rows.size(); first += most) {
+      take(absl::MakeConstSpan(rows).subspan(first, most));
     }
-    if (batch.sampler == nullptr && !batch.want_logits) {
-      TakeHighest(first, rows, output);
-    } else {
-      TakeFromLogits(batch, first, rows, output);
+  };
+  in_parts(screened, [&](absl::Span<const int64_t> rows) { TakeScreened(batch, rows, highest, output); });
+  in_parts(highest, [&](absl::Span<const int64_t> rows) { TakeHighest(batch, rows, output); });
+  in_parts(stored, [&](absl::Span<const int64_t> rows) { TakeFromLogits(batch, rows, output); });
+}
+
+template <typename T>
+void CpuRunner<T>::GatherHeadRows(const StepBatch& batch, absl::Span<const int64_t> rows) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::copy_n(normed_.as<T>() + batch.logit_rows[static_cast<size_t>(rows[i])] * config_.hidden,
+                config_.hidden, head_in_.as<T>() + static_cast<int64_t>(i) * config_.hidden);
+  }
+}
+
+template <typename T>
+void CpuRunner<T>::TakeScreened(const StepBatch& batch, absl::Span<const int64_t> rows,
+                                std::vector<int64_t>& unknown, StepOutput* output) {
+  if constexpr (std::is_same_v<T, Bf16>) {
+    GatherHeadRows(batch, rows);
+    const Timed timed(&seconds_.gemm);
+    const std::vector<GreedyHead::Choice> choices = greedy_head_->Choose(
+        head_in_.as<Bf16>(), static_cast<int64_t>(rows.size()), &weights_.layers.front().qkv);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (!choices[i].known) {
+        unknown.push_back(rows[i]);
+        continue;
+      }
+      output->next[static_cast<size_t>(rows[i])] = static_cast<int32_t>(choices[i].best.index);
+      output->logprobs[static_cast<size_t>(rows[i])] = choices[i].best.logprob;
     }
   }
 }
 
 template <typename T>
-void CpuRunner<T>::TakeHighest(int64_t first, int64_t rows, StepOutput* output) {
+void CpuRunner<T>::TakeHighest(const StepBatch& batch, absl::Span<const int64_t> rows, StepOutput* output) {
   constexpr int64_t kPanels = kernels::kLogitPiece / kPanelRows;
+  GatherHeadRows(batch, rows);
   const Matrix& head = weights_.head();
+  const auto count = static_cast<int64_t>(rows.size());
   Pieces pieces;
   pieces.run = kPanels;
   pieces.count = (head.panels() + kPanels - 1) / kPanels;
-  peaks_.resize(static_cast<size_t>(rows * pieces.count));
+  peaks_.resize(static_cast<size_t>(count * pieces.count));
   const auto peak = [&](int64_t piece, const float* y) {
     const int64_t n = std::min<int64_t>(kernels::kLogitPiece, config_.vocab - piece * kernels::kLogitPiece);
-    for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t row = 0; row < count; ++row) {
       peaks_[static_cast<size_t>(row * pieces.count + piece)] =
           kernels::PeakOf(y + row * kernels::kLogitPiece, n);
     }
   };
   const Timed timed(&seconds_.gemm);
-  gemm_.MultiplyPieces(head, head_in_.as<T>(), rows, pieces, peak, &weights_.layers.front().qkv);
-  for (int64_t row = 0; row < rows; ++row) {
-    const kernels::Best best = kernels::Combine(peaks_.data() + row * pieces.count, pieces.count);
-    output->next[static_cast<size_t>(first + row)] = static_cast<int32_t>(best.index);
-    output->logprobs[static_cast<size_t>(first + row)] = best.logprob;
+  gemm_.MultiplyPieces(head, head_in_.as<T>(), count, pieces, peak, &weights_.layers.front().qkv);
+  for (int64_t i = 0; i < count; ++i) {
+    const kernels::Best best = kernels::Combine(peaks_.data() + i * pieces.count, pieces.count);
+    const auto row = static_cast<size_t>(rows[static_cast<size_t>(i)]);
+    output->next[row] = static_cast<int32_t>(best.index);
+    output->logprobs[row] = best.logprob;
   }
 }
 
 template <typename T>
-void CpuRunner<T>::TakeFromLogits(const StepBatch& batch, int64_t first, int64_t rows, StepOutput* output) {
-  Multiply(weights_.head(), head_in_.as<T>(), rows, logits_.as<float>(), &weights_.layers.front().qkv);
-  ForRows(rows, 4 * static_cast<int64_t>(config_.vocab), [&](int64_t i) {
+void CpuRunner<T>::TakeFromLogits(const StepBatch& batch, absl::Span<const int64_t> rows,
+                                  StepOutput* output) {
+  GatherHeadRows(batch, rows);
+  const auto count = static_cast<int64_t>(rows.size());
+  Multiply(weights_.head(), head_in_.as<T>(), count, logits_.as<float>(), &weights_.layers.front().qkv);
+  ForRows(count, 4 * static_cast<int64_t>(config_.vocab), [&](int64_t i) {
+    const int64_t row = rows[static_cast<size_t>(i)];
     const float* logits = logits_.as<float>() + i * config_.vocab;
     const kernels::Best best = kernels::ArgmaxLogSoftmax(logits, config_.vocab);
-    output->next[static_cast<size_t>(first + i)] = static_cast<int32_t>(best.index);
-    output->logprobs[static_cast<size_t>(first + i)] = best.logprob;
-    if (batch.sampler != nullptr && batch.sampler->Samples(first + i)) {
-      SampleRow(*batch.sampler, first + i, logits, best, output);
+    output->next[static_cast<size_t>(row)] = static_cast<int32_t>(best.index);
+    output->logprobs[static_cast<size_t>(row)] = best.logprob;
+    if (batch.sampler != nullptr && batch.sampler->Samples(row)) {
+      SampleRow(*batch.sampler, row, logits, best, output);
     }
     if (!batch.want_logits) return;
-    std::copy_n(logits, config_.vocab, output->logits.data() + (first + i) * config_.vocab);
+    std::copy_n(logits, config_.vocab, output->logits.data() + row * config_.vocab);
   });
 }
 

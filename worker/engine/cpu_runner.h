@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "worker/engine/attention.h"
 #include "worker/engine/gemm.h"
+#include "worker/engine/greedy_head.h"
 #include "worker/engine/kernels.h"
 #include "worker/engine/parallel.h"
 #include "worker/engine/rope.h"
@@ -81,7 +83,8 @@ class CpuRunner : public Runner {
   RunSeconds seconds() const override { return seconds_; }
   std::string Describe() const override {
     constexpr Dtype kDtype = std::is_same_v<T, float> ? Dtype::kF32 : Dtype::kBF16;
-    return absl::StrCat("cpu ", kernels::Target(), ", ", DtypeName(kDtype), ", ", DescribeGemm(kDtype));
+    return absl::StrCat("cpu ", kernels::Target(), ", ", DtypeName(kDtype), ", ", DescribeGemm(kDtype),
+                        greedy_head_ ? ", screened head" : "");
   }
 
  private:
@@ -132,10 +135,14 @@ class CpuRunner : public Runner {
   void KeepHidden(const StepBatch& batch, bool normed, StepOutput* output);
   void Capture(int32_t boundary, const StepBatch& batch);
   void Head(const StepBatch& batch, StepOutput* output);
-  // The choices of logit rows [first, first + rows), which lie in head_in_: the highest logit everywhere,
-  // where none need be stored; and through all logits.
-  void TakeHighest(int64_t first, int64_t rows, StepOutput* output);
-  void TakeFromLogits(const StepBatch& batch, int64_t first, int64_t rows, StepOutput* output);
+  // The choices of some logit rows, at most max_logit_rows: the highest logit of each, by way of 8 bits; by
+  // all logits, none of which is stored; through stored logits.
+  void TakeScreened(const StepBatch& batch, absl::Span<const int64_t> rows, std::vector<int64_t>& unknown,
+                    StepOutput* output);
+  void TakeHighest(const StepBatch& batch, absl::Span<const int64_t> rows, StepOutput* output);
+  void TakeFromLogits(const StepBatch& batch, absl::Span<const int64_t> rows, StepOutput* output);
+  // Moves what the head reads of these logit rows to head_in_.
+  void GatherHeadRows(const StepBatch& batch, absl::Span<const int64_t> rows);
   void SampleRow(const RowSampler& sampler, int64_t row, const float* logits, const kernels::Best& best,
                  StepOutput* output);
 
@@ -144,6 +151,7 @@ class CpuRunner : public Runner {
   const LoadedWeights weights_;
   ThreadPool pool_;
   Gemm gemm_;
+  std::optional<GreedyHead> greedy_head_;  // with bf16, where the weights have a screen
   RopeTable rope_;
   AttentionShape shape_;
   int64_t q_dim_ = 0;

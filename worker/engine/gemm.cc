@@ -133,29 +133,47 @@ HWY_EXPORT(PartBf16);
 void gemm::MultiplyPortable(const Part<float>& part) { HWY_DYNAMIC_DISPATCH(PartF32)(part); }
 void gemm::MultiplyPortable(const Part<Bf16>& part) { HWY_DYNAMIC_DISPATCH(PartBf16)(part); }
 
+void gemm::MultiplyPortable(const Part<I8>& part) {
+  RunPart(part, 1,
+          [](int64_t rows, const I8* x, const I8* w, int64_t inputs, bool resume, float* y,
+             int64_t /*stride*/, const Ahead&) {
+            for (int64_t c = 0; c < kPanelRows && rows > 0; ++c) {
+              int32_t sum = resume ? std::bit_cast<int32_t>(y[c]) : 0;
+              for (int64_t k = 0; k < inputs; ++k) {
+                sum += static_cast<int8_t>(x[k].bits) * w[(k / 4 * kPanelRows + c) * 4 + k % 4].bits;
+              }
+              y[c] = std::bit_cast<float>(sum);
+            }
+          });
+}
+
+void gemm::Multiply(const Part<float>& part) { MultiplyPortable(part); }
+void gemm::Multiply(const Part<Bf16>& part) {
+  HasAvx512Dots() ? MultiplyAvx512Dots(part) : MultiplyPortable(part);
+}
+void gemm::Multiply(const Part<I8>& part) {
+  HasAvx512Dots() ? MultiplyAvx512Dots(part) : MultiplyPortable(part);
+}
+
 namespace {
 
 // Work worth handing to a thread, in multiplications.
 constexpr int64_t kLeastWork = 1 << 19;
 
-void Compute(const gemm::Part<float>& part) { gemm::MultiplyPortable(part); }
-void Compute(const gemm::Part<Bf16>& part) {
-  gemm::HasAvx512Bf16() ? gemm::MultiplyAvx512Bf16(part) : gemm::MultiplyPortable(part);
-}
-
 // Panel `i` of w, or what comes so far behind its last in the product after it; null: nobody knows.
 template <typename T>
-const T* Ahead(const Matrix& w, int64_t i, const Matrix* then) {
-  if (i < w.panels()) return w.data.as<T>() + i * w.panel();
-  i -= w.panels();
-  return then != nullptr && i < then->panels() ? then->data.as<T>() + i * then->panel() : nullptr;
+const void* Ahead(const Panels<T>& w, int64_t i, const Matrix* then) {
+  if (i < w.count()) return w.At(i);
+  i -= w.count();
+  if (then == nullptr || i >= then->panels()) return nullptr;
+  return then->data.as<char>() + i * then->panel() * DtypeBytes(then->dtype);
 }
 
 // Threads take panels; when there are few of them, each is cut into spans of rows as well.
 template <typename T>
-void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, float* y,
+void MultiplyParts(ThreadPool& pool, const Panels<T>& w, const T* x, int64_t rows, float* y,
                    const Matrix* then) {
-  const int64_t panels = w.panels();
+  const int64_t panels = w.count();
   const int64_t wanted = 4 * pool.threads();
   const int64_t most = (rows + 2 * gemm::kMaxTileRows - 1) / (2 * gemm::kMaxTileRows);
   const int64_t spans = pool.threads() == 1 ? 1 : std::clamp<int64_t>(wanted / panels, 1, most);
@@ -171,14 +189,14 @@ void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, 
       part.rows = std::min(span, rows - row);
       if (part.rows <= 0) continue;
       part.x = x + row * w.cols;
-      part.w = w.data.as<T>() + panel * w.panel();
+      part.w = w.At(panel);
       part.inputs = w.cols;
       part.first_output = panel * kPanelRows;
       part.last_output = std::min(w.rows, (panel + chunk) * kPanelRows);
       part.y = y + row * w.rows;
       part.outputs = w.rows;
-      part.next = Ahead<T>(w, panel + chunk * pool.threads(), then);
-      Compute(part);
+      part.next = Ahead(w, panel + chunk * pool.threads(), then);
+      gemm::Multiply(part);
     }
   });
 }
@@ -187,17 +205,17 @@ void MultiplyParts(ThreadPool& pool, const Matrix& w, const T* x, int64_t rows, 
 
 void Gemm::Multiply(const Matrix& w, const float* x, int64_t rows, float* y, const Matrix* then) {
   ++calls_;
-  MultiplyParts(pool_, w, x, rows, y, then);
+  MultiplyParts(pool_, w.in_panels<float>(), x, rows, y, then);
 }
 
 void Gemm::Multiply(const Matrix& w, const Bf16* x, int64_t rows, float* y, const Matrix* then) {
   ++calls_;
-  MultiplyParts(pool_, w, x, rows, y, then);
+  MultiplyParts(pool_, w.in_panels<Bf16>(), x, rows, y, then);
 }
 
 template <typename T>
-void Gemm::Piecewise(const Matrix& w, const T* x, int64_t rows, const Pieces& pieces,
-                     absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then) {
+void Gemm::Piecewise(const Panels<T>& w, const T* x, int64_t rows, const Pieces& pieces,
+                     absl::FunctionRef<void(int64_t, int, const float*)> take, const Matrix* then) {
   ++calls_;
   const auto size = static_cast<size_t>(rows * pieces.width());
   pieces_.resize(static_cast<size_t>(pool_.threads()));
@@ -207,38 +225,47 @@ void Gemm::Piecewise(const Matrix& w, const T* x, int64_t rows, const Pieces& pi
     for (int64_t i = begin; i < end; ++i) {
       for (int64_t run = 0; run < pieces.runs; ++run) {
         const int64_t panel = i * pieces.run + run * pieces.distance;
-        const int64_t panels = std::min(pieces.run, w.panels() - panel);
+        const int64_t panels = std::min(pieces.run, w.count() - panel);
         gemm::Part<T> part;
         part.rows = rows;
         part.x = x;
-        part.w = w.data.as<T>() + panel * w.panel();
+        part.w = w.At(panel);
         part.inputs = w.cols;
         part.last_output = panels * kPanelRows;
         part.y = y + run * pieces.run * kPanelRows;
         part.outputs = pieces.width();
-        part.next = run + 1 < pieces.runs ? part.w + pieces.distance * w.panel()
-                    : i + pool_.threads() < pieces.count
-                        ? Ahead<T>(w, (i + pool_.threads()) * pieces.run, nullptr)
-                        : Ahead<T>(w, w.panels(), then);
-        Compute(part);
+        part.next = run + 1 < pieces.runs                ? w.At(panel + pieces.distance)
+                    : i + pool_.threads() < pieces.count ? w.At((i + pool_.threads()) * pieces.run)
+                                                         : Ahead(w, w.count(), then);
+        gemm::Multiply(part);
       }
-      take(i, y);
+      take(i, thread, y);
     }
   });
 }
 
 void Gemm::MultiplyPieces(const Matrix& w, const float* x, int64_t rows, const Pieces& pieces,
                           absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then) {
-  Piecewise(w, x, rows, pieces, take, then);
+  const auto of_piece = [&](int64_t piece, int /*thread*/, const float* y) { take(piece, y); };
+  Piecewise<float>(w.in_panels<float>(), x, rows, pieces, of_piece, then);
 }
 
 void Gemm::MultiplyPieces(const Matrix& w, const Bf16* x, int64_t rows, const Pieces& pieces,
                           absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then) {
-  Piecewise(w, x, rows, pieces, take, then);
+  const auto of_piece = [&](int64_t piece, int /*thread*/, const float* y) { take(piece, y); };
+  Piecewise<Bf16>(w.in_panels<Bf16>(), x, rows, pieces, of_piece, then);
+}
+
+void Gemm::MultiplyPieces(const Panels<I8>& w, const I8* x, int64_t rows, const Pieces& pieces,
+                          absl::FunctionRef<void(int64_t, int, const int32_t*)> take, const Matrix* then) {
+  const auto sums = [&](int64_t piece, int thread, const float* y) {
+    take(piece, thread, reinterpret_cast<const int32_t*>(y));
+  };
+  Piecewise<I8>(w, x, rows, pieces, sums, then);
 }
 
 std::string DescribeGemm(Dtype dtype) {
-  const bool dot = dtype == Dtype::kBF16 && gemm::HasAvx512Bf16();
+  const bool dot = dtype == Dtype::kBF16 && gemm::HasAvx512Dots();
   return absl::StrCat("gemm ", dot ? "AVX512_BF16" : kernels::Target());
 }
 

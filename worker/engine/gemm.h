@@ -1,4 +1,4 @@
-// y = x W^T on the CPU: f32, or bf16 operands with f32 sums.
+// y = x W^T on the CPU: f32, bf16 operands with f32 sums, or 8-bit integers with 32-bit ones.
 //
 // Promise: an element of y is one sum over the inputs in the order of the file, in one accumulator.
 // It is a function of its row of x, its row of W and the instruction set alone: how many rows share
@@ -51,13 +51,20 @@ class Gemm {
                       absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then = nullptr);
   void MultiplyPieces(const Matrix& w, const Bf16* x, int64_t rows, const Pieces& pieces,
                       absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then = nullptr);
+  // The same in 8-bit integers, with sums of 32 bits. Those of x mean what they say, those of w are bytes of
+  // 128 more than they mean, as the processors' instruction has it: a sum is 128 times the sum of its row of
+  // x too large. `take` learns its thread, too, below the pool's threads(). REQUIRES: w.cols is a multiple of
+  // 4 and below 65,536.
+  void MultiplyPieces(const Panels<I8>& w, const I8* x, int64_t rows, const Pieces& pieces,
+                      absl::FunctionRef<void(int64_t, int, const int32_t*)> take,
+                      const Matrix* then = nullptr);
 
   int64_t calls() const { return calls_; }
 
  private:
   template <typename T>
-  void Piecewise(const Matrix& w, const T* x, int64_t rows, const Pieces& pieces,
-                 absl::FunctionRef<void(int64_t, const float*)> take, const Matrix* then);
+  void Piecewise(const Panels<T>& w, const T* x, int64_t rows, const Pieces& pieces,
+                 absl::FunctionRef<void(int64_t, int, const float*)> take, const Matrix* then);
 
   ThreadPool& pool_;
   std::vector<std::vector<float>> pieces_;  // a thread's
@@ -80,17 +87,25 @@ struct Part {
   int64_t inputs = 0;
   int64_t first_output = 0;  // of the first panel
   int64_t last_output = 0;   // end of the outputs to compute
-  float* y = nullptr;        // [rows, outputs]
+  float* y = nullptr;        // [rows, outputs]; of 8-bit integers, the bits of int32 sums
   int64_t outputs = 0;
-  const T* next = nullptr;  // the panel that is read after the last one here, where it is known
+  const void* next = nullptr;  // the panel that is read after the last one here, where it is known
 };
 
-// With Highway's vectors, on any processor.
+// As this processor does it best.
+void Multiply(const Part<float>& part);
+void Multiply(const Part<Bf16>& part);
+void Multiply(const Part<I8>& part);
+
+// With Highway's vectors, or plain loops for integers: on any processor.
 void MultiplyPortable(const Part<float>& part);
 void MultiplyPortable(const Part<Bf16>& part);
-// Whether this processor has AVX512-BF16, and the product with it. REQUIRES: it has.
-bool HasAvx512Bf16();
-void MultiplyAvx512Bf16(const Part<Bf16>& part);
+void MultiplyPortable(const Part<I8>& part);
+// Whether this processor has AVX512-BF16 (and VNNI, which came before it), and products with it. REQUIRES: it
+// has.
+bool HasAvx512Dots();
+void MultiplyAvx512Dots(const Part<Bf16>& part);
+void MultiplyAvx512Dots(const Part<I8>& part);
 
 }  // namespace gemm
 }  // namespace sprint

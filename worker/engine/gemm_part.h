@@ -36,7 +36,7 @@ inline void RunPart(const Part<T>& part, int64_t tile_rows, const Tile& tile) {
   const auto step = [](int64_t bytes, int64_t inputs) {
     return std::min<int64_t>(64, (bytes + inputs - 1) / std::max<int64_t>(1, inputs));
   };
-  // bf16 panels hold pairs of inputs.
+  // Panels of bf16 hold pairs of inputs, those of bytes four.
   constexpr int64_t kUnit = 4 / static_cast<int64_t>(sizeof(T));
   const int64_t panel = (part.inputs + kUnit - 1) / kUnit * kUnit * kPanelRows;
   const int64_t depth = kPanelBytes / (kPanelRows * static_cast<int64_t>(sizeof(T)));
@@ -46,8 +46,8 @@ inline void RunPart(const Part<T>& part, int64_t tile_rows, const Tile& tile) {
   for (int64_t n = part.first_output; n < part.last_output; n += kPanelRows, w += panel) {
     const int64_t width = std::min(kPanelRows, part.outputs - n);
     if (width == kPanelRows) {
-      const T* next = n + kPanelRows < part.last_output ? w + panel : part.next;
-      const char* ahead = reinterpret_cast<const char*>(next == nullptr ? w : next);
+      const void* next = n + kPanelRows < part.last_output ? w + panel : part.next;
+      const char* ahead = static_cast<const char*>(next == nullptr ? w : next);
       const int64_t share = next == nullptr ? 0 : panel * static_cast<int64_t>(sizeof(T)) / tiles;
       for (int64_t k = 0; k < part.inputs; k += depth) {
         const int64_t inputs = std::min(depth, part.inputs - k);

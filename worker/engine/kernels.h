@@ -16,6 +16,11 @@ struct Bf16 {
   uint16_t bits = 0;
 };
 
+// An 8-bit integer in storage, signed or not as its place says.
+struct I8 {
+  uint8_t bits = 0;
+};
+
 namespace kernels {
 
 // "AVX3", "AVX2", …: the instruction set in use.

@@ -13,6 +13,18 @@ namespace sprint {
 // Outputs (rows of W) in a panel.
 inline constexpr int64_t kPanelRows = 32;
 
+// Panels of T in memory that is another's; bytes lie in fours of inputs: [panels, cols / 4, kPanelRows, 4].
+template <typename T>
+struct Panels {
+  const T* data = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t panel = 0;  // elements of one
+
+  int64_t count() const { return (rows + kPanelRows - 1) / kPanelRows; }
+  const T* At(int64_t i) const { return data + i * panel; }
+};
+
 // [rows, cols]; for y = x W^T, rows are outputs and cols inputs. Held in panels of kPanelRows rows,
 // each with all columns, so that one vector holds the weights of consecutive outputs for one input:
 //   f32:  [panels, cols, kPanelRows]
@@ -28,6 +40,11 @@ struct Matrix {
   int64_t bytes() const { return panels() * panel() * DtypeBytes(dtype); }
   // Elements of a panel.
   int64_t panel() const { return (dtype == Dtype::kF32 ? cols : (cols + 1) / 2 * 2) * kPanelRows; }
+  // REQUIRES: T is the dtype's.
+  template <typename T>
+  Panels<T> in_panels() const {
+    return {data.as<T>(), rows, cols, panel()};
+  }
   // Where element (row, col) is, in elements.
   int64_t Offset(int64_t row, int64_t col) const {
     const int64_t at = row / kPanelRows * panel();

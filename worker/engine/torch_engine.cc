@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "worker/engine/attention.h"
 #include "worker/engine/device.h"
+#include "worker/engine/greedy_head.h"
 #include "worker/engine/memory_limit.h"
 #include "worker/engine/parallel.h"
 #include "worker/engine/runner.h"
@@ -241,19 +242,24 @@ absl::Status CheckOptions(const TorchEngineOptions& options) {
 // Shared where it is wanted and can be; a folder that will not do costs memory, and no run.
 absl::StatusOr<LoadedWeights> LoadSharedOrOwn(const ModelFiles& model, const TorchEngineOptions& options,
                                               bool own_kernels, int threads) {
+  WeightsOptions wanted;
+  wanted.dtype = options.dtype;
+  wanted.threads = threads;
+  wanted.screen = own_kernels && options.screened_head && options.dtype == Dtype::kBF16 && GreedyHead::Pays();
   if (!own_kernels || options.shared_folder.empty() || options.shared_key.empty())
-    return LoadWeights(model, options.dtype, threads);
-  const std::string key = absl::StrCat(options.shared_key, "-", DtypeName(options.dtype), "-", kPanelRows);
+    return LoadWeights(model, wanted);
+  const std::string key = absl::StrCat(options.shared_key, "-", DtypeName(options.dtype), "-", kPanelRows,
+                                       wanted.screen ? "-screen" : "");
   absl::StatusOr<std::unique_ptr<SharedWeights>> shared = SharedWeights::Open(options.shared_folder, key);
   absl::Status status = shared.status();
   if (status.ok()) {
     absl::StatusOr<LoadedWeights> weights =
-        LoadWeights(model, options.dtype, threads, std::shared_ptr<SharedWeights>(*std::move(shared)));
+        LoadWeights(model, wanted, std::shared_ptr<SharedWeights>(*std::move(shared)));
     if (weights.ok() || ReasonOf(weights.status()) == Reason::kModelDamaged) return weights;
     status = weights.status();
   }
   SPRINT_LOG(kWarning) << "weights are not shared with other workers: " << status.message();
-  return LoadWeights(model, options.dtype, threads);
+  return LoadWeights(model, wanted);
 }
 
 }  // namespace

@@ -31,8 +31,11 @@ struct TorchEngineOptions {
   // Savings that change no bit of any result (scheduler.h says what each does).
   bool prefix_reuse = true;
   bool layer_resume = true;  // where the device's runner can
-  int max_draft = 0;         // tokens drafted for a sequence in a step (draft_book.h); 0: none
-  StepCost draft_cost;       // what a step's rows cost, which says how many drafts pay; unknown: measured
+  // Greedy choices by way of 8 bits (greedy_head.h): the same tokens, log-probabilities within about 0.001.
+  // With bf16 on processors where it pays.
+  bool screened_head = true;
+  int max_draft = 0;    // tokens drafted for a sequence in a step (draft_book.h); 0: none
+  StepCost draft_cost;  // what a step's rows cost, which says how many drafts pay; unknown: measured
 };
 
 // Loads weights (decoded to the dtype), measures the row tile, runs the self-test.

@@ -38,16 +38,19 @@ int64_t SourceRow(int64_t row, int64_t head_dim, bool interleaved) {
 class Loader {
  public:
   // The matrices lie in `shared`, or without it in `memory`.
-  Loader(const ModelFiles& model, Dtype dtype, int threads, SharedWeights* shared, BufferArena& memory)
-      : model_(model), dtype_(dtype), pool_(threads), shared_(shared), memory_(memory) {}
+  Loader(const ModelFiles& model, const WeightsOptions& options, SharedWeights* shared, BufferArena& memory)
+      : model_(model), dtype_(options.dtype), pool_(options.threads), shared_(shared), memory_(memory) {}
+
+  absl::StatusOr<AlignedBuffer> Take(int64_t bytes) {
+    return shared_ == nullptr ? memory_.Take(bytes) : shared_->Take(bytes);
+  }
 
   absl::StatusOr<Matrix> New(int64_t rows, int64_t cols) {
     Matrix matrix;
     matrix.rows = rows;
     matrix.cols = cols;
     matrix.dtype = dtype_;
-    SPRINT_ASSIGN_OR_RETURN(
-        matrix.data, shared_ == nullptr ? memory_.Take(matrix.bytes()) : shared_->Take(matrix.bytes()));
+    SPRINT_ASSIGN_OR_RETURN(matrix.data, Take(matrix.bytes()));
     return matrix;
   }
 
@@ -74,6 +77,17 @@ class Loader {
     SPRINT_ASSIGN_OR_RETURN(Matrix out, New(tensor.shape[0], tensor.shape[1]));
     SPRINT_RETURN_IF_ERROR(Into(tensor, 0, false, out));
     return out;
+  }
+
+  absl::StatusOr<HeadScreen> Screen(const Matrix& head) {
+    const HeadScreenBytes bytes = BytesOfHeadScreen(head.rows, head.cols);
+    HeadScreen screen;
+    screen.rows = head.rows;
+    screen.cols = head.cols;
+    SPRINT_ASSIGN_OR_RETURN(screen.weights, Take(bytes.weights));
+    SPRINT_ASSIGN_OR_RETURN(screen.columns, Take(bytes.columns));
+    if (shared_ == nullptr || !shared_->filled()) FillHeadScreen(head, pool_, screen);
+    return screen;
   }
 
   absl::StatusOr<std::vector<float>> Vector(const TensorInfo* tensor, bool interleaved = false) {
@@ -131,7 +145,8 @@ class Loader {
 }  // namespace
 
 int64_t LoadedWeights::bytes() const {
-  int64_t total = embedding.data.bytes() + (lm_head ? lm_head->data.bytes() : 0);
+  int64_t total =
+      embedding.data.bytes() + (lm_head ? lm_head->data.bytes() : 0) + (screen ? screen->bytes() : 0);
   for (const LayerWeights& layer : layers) {
     total +=
         layer.qkv.data.bytes() + layer.o.data.bytes() + layer.gate_up.data.bytes() + layer.down.data.bytes();
@@ -139,10 +154,10 @@ int64_t LoadedWeights::bytes() const {
   return total;
 }
 
-absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads,
+absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, const WeightsOptions& options,
                                           std::shared_ptr<SharedWeights> shared) {
   LoadedWeights out;
-  Loader loader(model, dtype, threads, shared.get(), out.memory);
+  Loader loader(model, options, shared.get(), out.memory);
   out.shared = std::move(shared);
   SPRINT_ASSIGN_OR_RETURN(out.embedding, loader.Load(*model.tensors.embedding));
   SPRINT_ASSIGN_OR_RETURN(out.final_norm, loader.Vector(model.tensors.final_norm));
@@ -154,12 +169,19 @@ absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, 
     out.layers.push_back(std::move(loaded));
     model.weights->DropPages();
   }
+  if (options.screen) {
+    SPRINT_ASSIGN_OR_RETURN(out.screen, loader.Screen(out.head()));
+  }
   if (out.shared == nullptr) return out;
   for (LayerWeights& layer : out.layers) {
     for (Matrix* matrix : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) matrix->data.Protect();
   }
   out.embedding.data.Protect();
   if (out.lm_head) out.lm_head->data.Protect();
+  if (out.screen) {
+    out.screen->weights.Protect();
+    out.screen->columns.Protect();
+  }
   SPRINT_RETURN_IF_ERROR(out.shared->Publish());
   SPRINT_RETURN_IF_ERROR(out.shared->CheckSize());
   return out;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "model/memory.h"
 #include "model/model_files.h"
+#include "worker/engine/head_screen.h"
 #include "worker/engine/matrix.h"
 #include "worker/engine/shared_weights.h"
 
@@ -39,15 +40,22 @@ struct LoadedWeights {
   std::vector<float> final_norm;
   std::optional<Matrix> lm_head;  // absent when tied
   const Matrix& head() const { return lm_head ? *lm_head : embedding; }
-  int64_t bytes() const;  // of the matrices
+  std::optional<HeadScreen> screen;  // of head(), when asked for
+  int64_t bytes() const;             // of the matrices and the screen
 };
 
-// Decodes `model`'s tensors on `threads` threads. Quantised blocks are dequantised in f32; bf16 is
+struct WeightsOptions {
+  Dtype dtype = Dtype::kF32;
+  int threads = 1;
+  bool screen = false;  // with a HeadScreen. REQUIRES: bf16
+};
+
+// Decodes `model`'s tensors. Quantised blocks are dequantised in f32; bf16 is
 // rounded to nearest even; GGUF's interleaved q and k are put into the half-split order.
 // FAILED_PRECONDITION (kModelDamaged) naming a tensor that holds a NaN or infinity.
 // RESOURCE_EXHAUSTED (kOutOfMemory). With `shared` the matrices lie there: decoded into it when it is new, as
 // they are when it is filled. Its errors are SharedWeights'.
-absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, Dtype dtype, int threads,
+absl::StatusOr<LoadedWeights> LoadWeights(const ModelFiles& model, const WeightsOptions& options,
                                           std::shared_ptr<SharedWeights> shared = nullptr);
 
 }  // namespace sprint

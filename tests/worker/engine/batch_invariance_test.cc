@@ -98,6 +98,7 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
       if (kind == 1) request.arm = question.arm;
     }
     request.decoding.max_new_tokens = 1 + static_cast<int32_t>(rng.NextBelow(60));
+    if (rng.NextBelow(3) == 0) request.decoding.sampling.temperature = 0.7;
     EXPECT_OK((*engine)->Submit(std::move(request)));
     if (rng.NextBelow(5) == 0) step();
   }

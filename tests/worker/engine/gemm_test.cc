@@ -2,6 +2,7 @@
 
 #include <hwy/targets.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -199,7 +200,7 @@ TEST(GemmTest, ANanStaysInItsRowAndAnInfinityInItsColumn) {
 }
 
 TEST(GemmTest, DotProductInstructionsGiveWhatOthersGive) {
-  if (!gemm::HasAvx512Bf16()) GTEST_SKIP() << "this processor has no AVX512-BF16";
+  if (!gemm::HasAvx512Dots()) GTEST_SKIP() << "this processor has no AVX512-BF16 and VNNI";
   const Shape shape{64, 577};
   const std::vector<Bf16> x = As<Bf16>(Random(20 * shape.inputs, 7));
   ASSERT_OK_AND_ASSIGN(const Matrix w, Weights<Bf16>(Random(shape.outputs * shape.inputs, 8), shape));
@@ -207,10 +208,61 @@ TEST(GemmTest, DotProductInstructionsGiveWhatOthersGive) {
   std::vector<float> b(a.size());
   gemm::Part<Bf16> part{x.data(),      20,       w.data.as<Bf16>(), shape.inputs, 0,
                         shape.outputs, a.data(), shape.outputs};
-  gemm::MultiplyAvx512Bf16(part);
+  gemm::MultiplyAvx512Dots(part);
   part.y = b.data();
   gemm::MultiplyPortable(part);
   for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5);
+}
+
+// Sums of products of integers, by definition and in pieces.
+TEST(GemmTest, IntegersAreMultipliedExactly) {
+  constexpr int64_t kOutputs = 70;  // not whole panels
+  constexpr int64_t kInputs = 132;
+  constexpr int64_t kRows = 25;
+  const int64_t panels = (kOutputs + kPanelRows - 1) / kPanelRows;
+  CounterRng rng(/*seed=*/5, /*stream=*/9);
+  std::vector<I8> x(kRows * kInputs);
+  std::vector<I8> w(static_cast<size_t>(panels * kPanelRows * kInputs));
+  for (I8& value : x) value.bits = static_cast<uint8_t>(rng.NextBelow(256));
+  for (I8& value : w) value.bits = static_cast<uint8_t>(rng.NextBelow(256));
+  const Panels<I8> view{w.data(), kOutputs, kInputs, kPanelRows * kInputs};
+  const auto expected = [&](int64_t row, int64_t output) {
+    int32_t sum = 0;
+    for (int64_t k = 0; k < kInputs; ++k) {
+      const int64_t at =
+          output / kPanelRows * view.panel + (k / 4 * kPanelRows + output % kPanelRows) * 4 + k % 4;
+      sum += static_cast<int8_t>(x[static_cast<size_t>(row * kInputs + k)].bits) *
+             w[static_cast<size_t>(at)].bits;
+    }
+    return sum;
+  };
+  ThreadPool pool(2);
+  Gemm gemm(pool);
+  Pieces pieces;
+  pieces.run = 2;
+  pieces.count = 2;
+  std::vector<int32_t> y(kRows * 2 * 64);
+  gemm.MultiplyPieces(view, x.data(), kRows, pieces, [&](int64_t piece, int thread, const int32_t* sums) {
+    EXPECT_LT(thread, 2);
+    for (int64_t row = 0; row < kRows; ++row) {
+      std::copy_n(sums + row * 64, 64, y.begin() + row * 128 + piece * 64);
+    }
+  });
+  std::vector<float> portable(kRows * 64);
+  gemm::Part<I8> part;
+  part.x = x.data();
+  part.rows = kRows;
+  part.w = w.data();
+  part.inputs = kInputs;
+  part.last_output = part.outputs = 64;
+  part.y = portable.data();
+  gemm::MultiplyPortable(part);
+  for (int64_t row = 0; row < kRows; ++row) {
+    for (int64_t n = 0; n < kOutputs; ++n) EXPECT_EQ(y[static_cast<size_t>(row * 128 + n)], expected(row, n));
+    for (int64_t n = 0; n < 64; ++n) {
+      EXPECT_EQ(std::bit_cast<int32_t>(portable[static_cast<size_t>(row * 64 + n)]), expected(row, n));
+    }
+  }
 }
 
 }  // namespace
