@@ -133,6 +133,9 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.peers.threads, "of ours and the references");
   app.add_option("--repetitions", options.repetitions)->check(CLI::Range(1, 99));
   app.add_option("--batch", options.batch, "sequences at once")->check(CLI::Range(1, 4096));
+  app.add_option("--lanes", options.lanes, "lanes of the sweep's engine, each of so many sequences")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app.add_option("--prompt", options.prompt, "tokens of a random prompt")->check(CLI::Range(1, 100000));
   app.add_option("--tokens", options.tokens, "decoded by each sequence")->check(CLI::Range(2, 100000));
   app.add_option("--questions", options.questions, "of the sweep")->check(CLI::Range(1, 100000));

@@ -27,6 +27,7 @@ struct EngineBenchOptions {
   Peers peers;
   int repetitions = 3;
   int batch = 64;
+  int lanes = 2;  // of the sweep's engine, `batch` sequences each
   int prompt = 95;
   int tokens = 64;
   int questions = 64;

@@ -78,7 +78,9 @@ absl::Status ModelBench::Sweep(Dtype dtype) {
   const std::string name(DtypeName(dtype));
   if (!Wanted("sweep-" + name) && !Wanted("ceiling-" + name)) return absl::OkStatus();
   const Workload workload = SweepOf(options_.questions, options_.arms, options_.max_new_tokens);
-  SPRINT_ASSIGN_OR_RETURN(const auto engine, Load(dtype, options_.batch));
+  TorchEngineOptions engine_options = EngineOptions(dtype, options_.lanes * options_.batch);
+  engine_options.lanes = options_.lanes;
+  SPRINT_ASSIGN_OR_RETURN(const auto engine, LoadTorchEngine(model_, engine_options));
   SPRINT_ASSIGN_OR_RETURN(const RunResult ours, RunSweep(*engine, workload));
   const double rate = static_cast<double>(ours.generations) / ours.seconds;
   const double generations = static_cast<double>(ours.generations);

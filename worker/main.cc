@@ -25,6 +25,7 @@ class TorchLoader : public ModelLoader {
     options.device = flags_.device;
     options.threads = flags_.threads;
     options.max_sequences = flags_.max_sequences;
+    options.lanes = flags_.lanes;
     options.memory_bytes = flags_.memory_bytes;
     options.prefix_reuse = flags_.prefix_reuse;
     options.layer_resume = flags_.layer_resume;

@@ -38,6 +38,11 @@ void AddFlags(CLI::App& app, WorkerFlags& flags) {
                  "answers generated at once; 0: as many as pay on this machine, which is measured")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--lanes", flags.lanes,
+                 "groups that threads and answers are dealt to, each computing on its own: more answers a "
+                 "second in large sweeps, with twice the answers at once")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--memory", flags.memory_bytes, "for weights and K/V, as 6GiB; default: from the machine")
       ->transform(CLI::AsSizeValue(false));
   app.add_flag("!--no-prefix-reuse", flags.prefix_reuse,

@@ -24,6 +24,7 @@ struct WorkerFlags {
   std::string device = "auto";
   int threads = 0;
   int max_sequences = 0;
+  int lanes = 1;
   int64_t memory_bytes = 0;
   // Savings that change no result; each can be switched off.
   bool prefix_reuse = true;

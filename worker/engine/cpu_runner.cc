@@ -319,7 +319,8 @@ void CpuRunner<T>::TakeFromLogits(const StepBatch& batch, absl::Span<const int64
 namespace {
 
 template <typename T>
-absl::StatusOr<std::unique_ptr<Runner>> Make(const ModelConfig& config, LoadedWeights weights,
+absl::StatusOr<std::unique_ptr<Runner>> Make(const ModelConfig& config,
+                                             std::shared_ptr<const LoadedWeights> weights,
                                              const RunnerOptions& options) {
   auto runner = std::make_unique<CpuRunner<T>>(config, std::move(weights), options);
   SPRINT_RETURN_IF_ERROR(runner->Prepare());
@@ -328,10 +329,11 @@ absl::StatusOr<std::unique_ptr<Runner>> Make(const ModelConfig& config, LoadedWe
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Runner>> MakeCpuRunner(const ModelConfig& config, LoadedWeights weights,
+absl::StatusOr<std::unique_ptr<Runner>> MakeCpuRunner(const ModelConfig& config,
+                                                      std::shared_ptr<const LoadedWeights> weights,
                                                       const RunnerOptions& options) {
-  return weights.embedding.dtype == Dtype::kF32 ? Make<float>(config, std::move(weights), options)
-                                                : Make<Bf16>(config, std::move(weights), options);
+  return weights->embedding.dtype == Dtype::kF32 ? Make<float>(config, std::move(weights), options)
+                                                 : Make<Bf16>(config, std::move(weights), options);
 }
 
 }  // namespace sprint

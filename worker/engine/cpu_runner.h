@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -43,10 +44,12 @@ class Timed {
 template <typename T>
 class CpuRunner : public Runner {
  public:
-  CpuRunner(const ModelConfig& config, LoadedWeights weights, const RunnerOptions& options)
+  CpuRunner(const ModelConfig& config, std::shared_ptr<const LoadedWeights> weights,
+            const RunnerOptions& options)
       : config_(config),
         options_(options),
-        weights_(std::move(weights)),
+        held_(std::move(weights)),
+        weights_(*held_),
         pool_(options.threads),
         gemm_(pool_),
         rope_(config.rope, config.head_dim),
@@ -148,7 +151,8 @@ class CpuRunner : public Runner {
 
   const ModelConfig& config_;
   const RunnerOptions options_;
-  const LoadedWeights weights_;
+  const std::shared_ptr<const LoadedWeights> held_;
+  const LoadedWeights& weights_;  // *held_
   ThreadPool pool_;
   Gemm gemm_;
   std::optional<GreedyHead> greedy_head_;  // with bf16, where the weights have a screen

@@ -59,8 +59,9 @@ class Runner {
   virtual std::string Describe() const = 0;
 };
 
-// On the CPU, with kernels of our own around libtorch's GEMM. `config` must outlive the runner.
-absl::StatusOr<std::unique_ptr<Runner>> MakeCpuRunner(const ModelConfig& config, LoadedWeights weights,
+// On the CPU, with kernels of our own. `config` must outlive the runner; runners may share weights.
+absl::StatusOr<std::unique_ptr<Runner>> MakeCpuRunner(const ModelConfig& config,
+                                                      std::shared_ptr<const LoadedWeights> weights,
                                                       const RunnerOptions& options);
 
 // Through ATen's operators on any device of this libtorch ("cuda:0", and "cpu" for tests of the

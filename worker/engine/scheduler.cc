@@ -27,7 +27,7 @@ int64_t Scheduler::WorstCaseBlocks(const SequenceRequest& request) const {
   return BlocksFor(std::min(positions, config_.context));
 }
 
-absl::Status Scheduler::Check(const SequenceRequest& request) const {
+absl::Status Scheduler::CheckFits(const SequenceRequest& request) const {
   const int64_t prompt = static_cast<int64_t>(request.prompt.size());
   if (prompt == 0)
     return absl::InvalidArgumentError(absl::StrCat("sequence ", request.id, " has an empty prompt"));
@@ -36,9 +36,6 @@ absl::Status Scheduler::Check(const SequenceRequest& request) const {
   if (!request.decoding.stop_strings.empty() && !options_.token_bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("sequence ", request.id, " has stop strings, but the model came without a tokenizer"));
-  }
-  if (by_id_.contains(request.id)) {
-    return absl::InvalidArgumentError(absl::StrCat("sequence ", request.id, " is already running"));
   }
   for (const int32_t token : request.prompt) {
     if (token < 0 || token >= config_.vocab) {
@@ -67,15 +64,18 @@ absl::Status Scheduler::Check(const SequenceRequest& request) const {
                      " cached positions, but the engine's memory holds ", pool_.size() * kBlockTokens,
                      "; raise the memory limit or lower max_new_tokens"));
   }
-  if (Capacity() <= 0) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the engine already has its ", options_.max_sequences + options_.max_waiting, " sequences"));
-  }
   return absl::OkStatus();
 }
 
 absl::Status Scheduler::Submit(SequenceRequest request) {
-  SPRINT_RETURN_IF_ERROR(Check(request));
+  SPRINT_RETURN_IF_ERROR(CheckFits(request));
+  if (by_id_.contains(request.id)) {
+    return absl::InvalidArgumentError(absl::StrCat("sequence ", request.id, " is already running"));
+  }
+  if (Capacity() <= 0) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the engine already has its ", options_.max_sequences + options_.max_waiting, " sequences"));
+  }
   Sequence& sequence = sequences_.emplace_back();
   sequence.result.id = request.id;
   sequence.request = std::move(request);

@@ -63,6 +63,8 @@ class Scheduler : private RowSampler {
     return options_.max_sequences + options_.max_waiting - static_cast<int>(sequences_.size());
   }
   bool Idle() const { return sequences_.empty(); }
+  // What Submit says of a request that could not be taken whatever else runs. Thread-safe.
+  absl::Status CheckFits(const SequenceRequest& request) const;
   // As Engine::Submit and Engine::Cancel.
   absl::Status Submit(SequenceRequest request);
   void Cancel(SequenceId id);
@@ -91,7 +93,6 @@ class Scheduler : private RowSampler {
 
  private:
   int64_t WorstCaseBlocks(const SequenceRequest& request) const;
-  absl::Status Check(const SequenceRequest& request) const;
   void Admit();
   // Gives the sequence blocks for its first `positions`; preempts others for them, or the sequence
   // itself when it is the youngest: false then.

@@ -11,6 +11,7 @@
 #include "worker/engine/attention.h"
 #include "worker/engine/device.h"
 #include "worker/engine/greedy_head.h"
+#include "worker/engine/lanes.h"
 #include "worker/engine/memory_limit.h"
 #include "worker/engine/parallel.h"
 #include "worker/engine/runner.h"
@@ -48,6 +49,7 @@ class TorchEngine : public Engine {
   absl::StatusOr<ForwardResult> RunWhole(absl::Span<const int32_t> tokens, const Arm& arm, bool want_hidden,
                                          const HeadEdit* zero_columns);
   absl::Status SelfTest();
+  absl::Status CheckFits(const SequenceRequest& request) const { return scheduler_.CheckFits(request); }
 
  private:
   absl::Status ForwardChunks(absl::Span<const int32_t> tokens, const Arm& arm, bool want_hidden,
@@ -230,11 +232,12 @@ absl::StatusOr<int64_t> KvBlocks(const ModelConfig& config, const Runner& runner
 
 absl::Status CheckOptions(const TorchEngineOptions& options) {
   if (options.max_sequences < 0 || options.max_tokens_per_step < 1 || options.threads < 0 ||
-      options.memory_bytes < 0) {
+      options.memory_bytes < 0 || options.lanes < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("engine options: max_sequences ", options.max_sequences, ", max_tokens_per_step ",
                      options.max_tokens_per_step, ", threads ", options.threads, ", memory ",
-                     options.memory_bytes, "; max_tokens_per_step is at least 1, the others not negative"));
+                     options.memory_bytes, ", lanes ", options.lanes,
+                     "; max_tokens_per_step and lanes are at least 1, the others not negative"));
   }
   return absl::OkStatus();
 }
@@ -273,13 +276,6 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
   if (limit == 0) limit = static_cast<int64_t>(kDefaultMemoryShare * static_cast<double>(AvailableMemory()));
   if (options.memory_bytes == 0 && device.cuda) limit = device.memory_bytes / 10 * 9;
 
-  const int most_sequences = options.max_sequences > 0 ? options.max_sequences : kWidest;
-  RunnerOptions runner_options;
-  runner_options.threads = options.threads > 0 ? options.threads : UsableCpus();
-  runner_options.max_rows = std::max(options.max_tokens_per_step, most_sequences);
-  // Drafts add rows to few sequences: a narrower head would read its weights again for each.
-  constexpr int kLeastLogitRows = 32;
-  runner_options.max_logit_rows = std::max(most_sequences, kLeastLogitRows);
   const MemoryEstimate estimate = EstimateMemory(config, options.dtype, EngineShape());
   if (limit > 0 && estimate.weights > limit) {
     return Error(
@@ -288,17 +284,36 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
                      DtypeName(options.dtype), ", the engine may use ", Mib(limit),
                      "; raise the memory limit", options.dtype == Dtype::kF32 ? " or choose bf16" : ""));
   }
+  const int threads = options.threads > 0 ? options.threads : UsableCpus();
+  const int lanes = device.own_kernels ? std::clamp(options.lanes, 1, threads) : 1;
   SPRINT_ASSIGN_OR_RETURN(LoadedWeights weights,
-                          LoadSharedOrOwn(*model, options, device.own_kernels, runner_options.threads));
+                          LoadSharedOrOwn(*model, options, device.own_kernels, threads));
   const int64_t weight_bytes = weights.bytes();
-  std::unique_ptr<Runner> runner;
+  const int most_sequences =
+      options.max_sequences > 0 ? (options.max_sequences + lanes - 1) / lanes : kWidest;
+  RunnerOptions runner_options;
+  runner_options.max_rows = std::max(options.max_tokens_per_step, most_sequences);
+  // Drafts add rows to few sequences: a narrower head would read its weights again for each.
+  constexpr int kLeastLogitRows = 32;
+  runner_options.max_logit_rows = std::max(most_sequences, kLeastLogitRows);
+  std::vector<std::unique_ptr<Runner>> runners;
   if (device.own_kernels) {
-    SPRINT_ASSIGN_OR_RETURN(runner, MakeCpuRunner(config, std::move(weights), runner_options));
+    const auto shared = std::make_shared<const LoadedWeights>(std::move(weights));
+    for (int lane = 0; lane < lanes; ++lane) {
+      runner_options.threads = threads * (lane + 1) / lanes - threads * lane / lanes;
+      SPRINT_ASSIGN_OR_RETURN(runners.emplace_back(), MakeCpuRunner(config, shared, runner_options));
+    }
   } else {
-    SPRINT_ASSIGN_OR_RETURN(runner, MakeAtenRunner(config, std::move(weights), runner_options, device.name));
+    runner_options.threads = threads;
+    SPRINT_ASSIGN_OR_RETURN(runners.emplace_back(),
+                            MakeAtenRunner(config, std::move(weights), runner_options, device.name));
   }
+  Runner& first = *runners.front();
   SchedulerOptions scheduler_options;
   scheduler_options.max_sequences = most_sequences;
+  // Arms of a question come together, and stay so if a lane may have some more of them than it has room for.
+  constexpr int kWaiting = 16;
+  scheduler_options.max_waiting = lanes > 1 ? kWaiting : 0;
   scheduler_options.max_tokens_per_step = runner_options.max_rows;
   if (model->tokenizer != nullptr) {
     scheduler_options.token_bytes = [model](int32_t id) {
@@ -306,34 +321,47 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
     };
   }
   scheduler_options.prefix_reuse = options.prefix_reuse;
-  scheduler_options.layer_resume = options.layer_resume && runner->CanResume();
+  scheduler_options.layer_resume = options.layer_resume && first.CanResume();
+  // A lane's share of what the weights leave.
+  const int64_t lane_limit = weight_bytes + (limit - weight_bytes) / lanes;
   if (scheduler_options.layer_resume) {
-    scheduler_options.trace_bytes = TraceBytes(config, limit - weight_bytes - runner->ActivationBytes());
+    scheduler_options.trace_bytes = TraceBytes(config, lane_limit - weight_bytes - first.ActivationBytes());
   }
   SPRINT_ASSIGN_OR_RETURN(
       scheduler_options.kv_blocks,
-      KvBlocks(config, *runner, weight_bytes, limit - scheduler_options.trace_bytes, most_sequences));
-  SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
+      KvBlocks(config, first, weight_bytes, lane_limit - scheduler_options.trace_bytes, most_sequences));
+  for (const std::unique_ptr<Runner>& runner : runners) {
+    SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
+  }
   scheduler_options.max_draft = options.max_draft;
   scheduler_options.step_cost = options.draft_cost;
   const bool measured_width = options.max_sequences == 0;
   if ((options.max_draft > 0 || measured_width) && !options.draft_cost.known()) {
-    SPRINT_ASSIGN_OR_RETURN(scheduler_options.step_cost, MeasureStepCost(*runner, scheduler_options));
+    SPRINT_ASSIGN_OR_RETURN(scheduler_options.step_cost, MeasureStepCost(first, scheduler_options));
   }
   if (measured_width && scheduler_options.step_cost.known()) {
     scheduler_options.max_sequences = static_cast<int>(scheduler_options.step_cost.WidthThatPays());
-    SPRINT_LOG(kInfo) << "up to " << scheduler_options.max_sequences
+    SPRINT_LOG(kInfo) << "up to " << lanes * scheduler_options.max_sequences
                       << " answers at once, by what steps cost here";
   }
-  auto engine = std::make_unique<TorchEngine>(std::move(model), std::move(runner), scheduler_options);
-  if (options.self_test) SPRINT_RETURN_IF_ERROR(engine->SelfTest());
-  return std::unique_ptr<Engine>(std::move(engine));
+  std::vector<std::unique_ptr<Engine>> engines;
+  const TorchEngine* checker = nullptr;
+  for (std::unique_ptr<Runner>& runner : runners) {
+    auto engine = std::make_unique<TorchEngine>(model, std::move(runner), scheduler_options);
+    if (engines.empty() && options.self_test) SPRINT_RETURN_IF_ERROR(engine->SelfTest());
+    if (checker == nullptr) checker = engine.get();
+    engines.push_back(std::move(engine));
+  }
+  if (lanes == 1) return std::move(engines.front());
+  return std::make_unique<LaneEngine>(
+      std::move(engines), [checker](const SequenceRequest& request) { return checker->CheckFits(request); });
 }
 
 absl::StatusOr<ForwardResult> Forward(Engine& torch_engine, absl::Span<const int32_t> tokens, const Arm& arm,
                                       bool want_hidden) {
   auto* engine = dynamic_cast<TorchEngine*>(&torch_engine);
-  if (engine == nullptr) return absl::InvalidArgumentError("Forward needs an engine made by LoadTorchEngine");
+  if (engine == nullptr)
+    return absl::InvalidArgumentError("Forward needs an engine of one lane made by LoadTorchEngine");
   return engine->RunWhole(tokens, arm, want_hidden, nullptr);
 }
 

@@ -18,9 +18,12 @@ namespace sprint {
 
 struct TorchEngineOptions {
   Dtype dtype = Dtype::kF32;
-  std::string device = "auto";    // "cpu", "cuda", "cuda:1"; auto: CUDA when libtorch has a usable one
-  int threads = 0;                // CPU threads; 0: all the process may use
-  int max_sequences = 64;         // running at once; 0: as many as pay, which is measured (step_cost.h)
+  std::string device = "auto";  // "cpu", "cuda", "cuda:1"; auto: CUDA when libtorch has a usable one
+  int threads = 0;              // CPU threads; 0: all the process may use
+  int max_sequences = 64;       // running at once; 0: as many as pay, which is measured (step_cost.h)
+  // Groups that the threads and sequences are dealt to, none of which waits for another (lanes.h). With
+  // max_sequences 0, each runs as many as pay. At most a thread's number; on CUDA one.
+  int lanes = 1;
   int max_tokens_per_step = 512;  // prompt chunks fill a step up to this
   int64_t memory_bytes = 0;       // for weights, K/V and activations; 0: from the machine
   bool self_test = true;          // the mask's start-up test
