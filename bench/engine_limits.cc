@@ -17,7 +17,7 @@
 namespace sprint::bench {
 namespace {
 
-constexpr int kMemoryQuestions = 10;
+constexpr int kMemoryQuestions = 16;
 constexpr int kMemoryTokens = 128;
 
 // The highest resident size of this process so far, in bytes; 0 where the system does not say.
@@ -82,7 +82,8 @@ absl::Status RunMemoryChild(const EngineBenchOptions& options, const std::string
   engine_options.dtype = dtype;
   engine_options.device = "cpu";
   engine_options.threads = options.peers.threads;
-  engine_options.max_sequences = options.batch;
+  engine_options.max_sequences = options.lanes * options.batch;
+  engine_options.lanes = options.lanes;
   SPRINT_ASSIGN_OR_RETURN(const auto engine, LoadTorchEngine(model, engine_options));
   Workload workload;
   workload.prompts = WordProblems(*model, kMemoryQuestions);
@@ -96,16 +97,17 @@ absl::Status RunMemoryChild(const EngineBenchOptions& options, const std::string
 absl::Status ModelBench::Memory(Dtype dtype) {
   const std::string figure = absl::StrCat("memory-", DtypeName(dtype));
   if (!Wanted(figure)) return absl::OkStatus();
-  const std::string command =
-      absl::StrCat("/exe --memory-child ", DtypeName(dtype), " --model '", model_->path, "' --batch ",
-                   options_.batch, " --arms ", options_.arms, " --threads ", options_.peers.threads);
+  const std::string command = absl::StrCat(
+      "/exe --memory-child ", DtypeName(dtype), " --model '", model_->path, "' --batch ", options_.batch,
+      " --lanes ", options_.lanes, " --arms ", options_.arms, " --threads ", options_.peers.threads);
   FILE* pipe = popen(absl::StrCat("exec /proc/", getpid(), command).c_str(), "r");
   long long peak = 0;
   const bool read = pipe != nullptr && std::fscanf(pipe, "peak %lld", &peak) == 1;
   if (pipe != nullptr) pclose(pipe);
   if (!read) return absl::InternalError(absl::StrCat("the child process of ", figure, " said nothing"));
   EngineShape shape;
-  shape.sequences = options_.batch;
+  shape.sequences = options_.lanes * options_.batch;
+  shape.lanes = options_.lanes;
   shape.prompt_tokens = LongestPrompt(SweepOf(kMemoryQuestions, 1, 1));
   shape.new_tokens = kMemoryTokens;
   const MemoryEstimate estimate = EstimateMemory(model_->config, dtype, shape);

@@ -20,6 +20,7 @@ struct InspectOptions {
   int32_t max_new_tokens = 256;
   int64_t prompt_tokens = 256;
   int64_t sequences = 64;
+  int64_t lanes = 1;
   bool no_fingerprint = false;
   bool json = false;
 };
@@ -40,6 +41,7 @@ absl::StatusOr<Inspection> Inspect(const Terminal& terminal, const InspectOption
   }
   EngineShape shape;
   shape.sequences = options.sequences;
+  shape.lanes = options.lanes;
   shape.prompt_tokens = options.prompt_tokens;
   shape.new_tokens = options.max_new_tokens;
   result.memory = EstimateMemory(result.model->config, dtype, shape);
@@ -105,10 +107,12 @@ void WriteText(const Terminal& terminal, const Inspection& result, const Inspect
                     memory.screen > 0 ? absl::StrCat(", head in 8 bits ", FormatBytes(memory.screen)) : "",
                     ", step ", FormatBytes(memory.activations), ", K/V ", FormatBytes(memory.kv()),
                     ", prompts ", FormatBytes(memory.traces), ", process ", FormatBytes(memory.fixed)));
-  line("", terminal.out.style.Paint(
-               Tone::kDim, absl::StrCat("for ", options.sequences, " sequences of ", options.prompt_tokens,
-                                        " + ", options.max_new_tokens, " tokens; ",
-                                        FormatBytes(memory.kv_per_token), " of K/V a token")));
+  line("",
+       terminal.out.style.Paint(
+           Tone::kDim, absl::StrCat("for ", options.sequences, " sequences",
+                                    options.lanes > 1 ? absl::StrCat(" in ", options.lanes, " lanes") : "",
+                                    " of ", options.prompt_tokens, " + ", options.max_new_tokens, " tokens; ",
+                                    FormatBytes(memory.kv_per_token), " of K/V a token")));
   terminal.out.Write(text);
 }
 
@@ -175,6 +179,7 @@ void AddModel(App& app) {
   count("--prompt-tokens", options->prompt_tokens, "Tokens of a prompt");
   count("--sequences", options->sequences,
         "Sequences that run at once, as a worker's --max-sequences or its log say");
+  count("--lanes", options->lanes, "A worker's --lanes");
   inspect->add_flag("--no-fingerprint", options->no_fingerprint, "Do not read the weights");
   inspect->add_flag("--json", options->json, "As JSON");
 }

@@ -29,7 +29,7 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   const int64_t hidden = config.hidden;
   const int64_t q = static_cast<int64_t>(config.heads) * config.head_dim;
   const int64_t kv = static_cast<int64_t>(config.kv_heads) * config.head_dim;
-  const int64_t rows = std::max(shape.tokens_per_step, shape.sequences);
+  const int64_t rows = shape.lanes * std::max(shape.tokens_per_step, shape.sequences / shape.lanes);
   MemoryEstimate estimate;
   estimate.weights = config.ParameterCount() * bytes;
   // A byte an input, and three numbers a token.
@@ -44,9 +44,10 @@ MemoryEstimate EstimateMemory(const ModelConfig& config, Dtype dtype, const Engi
   estimate.activations = rows * (in_f32 * 4 + in_dtype * bytes) +
                          shape.sequences * (hidden * bytes + static_cast<int64_t>(config.vocab) * 4);
   // K and V of each layer lie in huge pages, of which the last is half full in the mean.
-  estimate.kv_slack = 2 * config.layers * (int64_t{1} << 20);
-  const int64_t traced = std::min(
-      kMaxTracedTokens, kTracedPrompts * (shape.prompt_tokens + std::min(kTracedAnswer, shape.new_tokens)));
+  estimate.kv_slack = shape.lanes * 2 * config.layers * (int64_t{1} << 20);
+  const int64_t traced =
+      shape.lanes * std::min(kMaxTracedTokens, kTracedPrompts * (shape.prompt_tokens +
+                                                                 std::min(kTracedAnswer, shape.new_tokens)));
   estimate.traces = traced * (config.layers - 1) * hidden * 4;
   estimate.fixed = kProcess;
   return estimate;

@@ -20,7 +20,8 @@ inline constexpr int64_t kKvBlockTokens = 32;
 
 // What an engine is loaded for. The defaults are a worker's.
 struct EngineShape {
-  int64_t sequences = 64;         // running at once
+  int64_t sequences = 64;         // running at once, in all lanes
+  int64_t lanes = 1;              // each with buffers of its own
   int64_t tokens_per_step = 512;  // computed in a step at most
   int64_t prompt_tokens = 256;    // of a sequence,
   int64_t new_tokens = 256;       // and what it generates
@@ -29,7 +30,7 @@ struct EngineShape {
 // Bytes, of an engine on the CPU at its peak.
 struct MemoryEstimate {
   int64_t weights = 0;
-  int64_t screen = 0;         // the output projection a second time, in 8 bits: with bf16, where it pays
+  int64_t screen = 0;         // the output projection a second time, in 8 bits: with bf16, on processors where it pays
   int64_t kv_per_token = 0;   // one cached position of one sequence
   int64_t cached_tokens = 0;  // positions of all running sequences at their ends
   int64_t kv_slack = 0;       // what the operating system's pages add to K/V

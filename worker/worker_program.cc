@@ -38,9 +38,10 @@ void AddFlags(CLI::App& app, WorkerFlags& flags) {
                  "answers generated at once; 0: as many as pay on this machine, which is measured")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--lanes", flags.lanes,
-                 "groups that threads and answers are dealt to, each computing on its own: more answers a "
-                 "second in large sweeps, with twice the answers at once")
+  app.add_option(
+         "--lanes", flags.lanes,
+         "groups that threads and answers are dealt to, none of which waits for another: 2 make large "
+         "sweeps faster and small ones slower")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--memory", flags.memory_bytes, "for weights and K/V, as 6GiB; default: from the machine")

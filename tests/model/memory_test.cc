@@ -34,6 +34,23 @@ TEST(Memory, GrowsWithCachedTokensByTheKeysAndValues) {
   EXPECT_EQ(longer.traces - estimate.traces, 8 * (config.layers - 1) * config.hidden * 4);
 }
 
+TEST(Memory, LanesHaveBuffersOfTheirOwnAndTheHeadIsScreenedInBf16) {
+  ASSERT_OK_AND_ASSIGN(const ModelConfig config, ParseHfConfig(testing::TinyConfig()));
+  EngineShape shape;
+  shape.sequences = 128;
+  const MemoryEstimate one = EstimateMemory(config, Dtype::kBF16, shape);
+  shape.lanes = 2;
+  const MemoryEstimate two = EstimateMemory(config, Dtype::kBF16, shape);
+  EXPECT_EQ(two.weights, one.weights);
+  EXPECT_EQ(two.screen, one.screen);
+  EXPECT_EQ(two.cached_tokens, one.cached_tokens);
+  EXPECT_GT(two.activations, one.activations);
+  EXPECT_EQ(two.traces, 2 * one.traces);
+  EXPECT_EQ(two.kv_slack, 2 * one.kv_slack);
+  EXPECT_EQ(one.screen, int64_t{config.vocab} * (config.hidden + 12));  // bytes, and three floats a token
+  EXPECT_EQ(EstimateMemory(config, Dtype::kF32, shape).screen, 0);
+}
+
 TEST(Memory, ReadsDtypeNames) {
   ASSERT_OK_AND_ASSIGN(const Dtype dtype, ParseDtype("bf16"));
   EXPECT_EQ(dtype, Dtype::kBF16);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "worker/engine/simd_targets.h"
 
@@ -141,6 +142,9 @@ namespace {
 constexpr float kExactNats = 3;
 // A row with more candidates would pay for them more than for all logits.
 constexpr int64_t kMostCandidates = 1024;
+// So many a thread keeps of a row while it does not know the best yet. In a row whose logits are all alike,
+// almost every token is a candidate.
+constexpr int64_t kMostKept = 4 * kMostCandidates;
 constexpr int64_t kPiecePanels = kernels::kLogitPiece / kPanelRows;
 
 Pieces PiecesOf(const Matrix& head) {
@@ -185,67 +189,107 @@ GreedyHead::Row GreedyHead::Round(const Bf16* x, I8* integers) const {
   row.scale = rounded.step * turned;
   row.per_norm = (rounded.error + units * rounded.norm) * turned;
   row.per_error = rounded.rounded * turned;
-  row.finite = std::isfinite(row.per_norm) && std::isfinite(row.per_error);
+  // Of a row of zeros all logits are alike.
+  row.finite = rounded.norm > 0 && std::isfinite(row.per_norm) && std::isfinite(row.per_error);
   return row;
+}
+
+void GreedyHead::Look(Thread& thread, int64_t i, int64_t piece, const int32_t* sums, const float* threshold) {
+  const Row& row = rounded_[static_cast<size_t>(i)];
+  if (!row.finite) return;
+  const int64_t first = piece * kernels::kLogitPiece;
+  ScreenSpan span;
+  span.sums = sums;
+  span.n = std::min<int64_t>(kernels::kLogitPiece, screen_.rows - first);
+  span.steps = screen_.steps() + first;
+  span.norms = screen_.norms() + first;
+  span.errors = screen_.errors() + first;
+  span.offset = row.offset;
+  span.scale = row.scale;
+  span.per_norm = row.per_norm;
+  span.per_error = row.per_error;
+  float* const logits = thread.logits.data();
+  float* const uppers = logits + kernels::kLogitPiece;
+  const ScreenedSpan screened = HWY_DYNAMIC_DISPATCH(ScreenImpl)(span, logits, uppers);
+  peaks_[static_cast<size_t>(i * pieces_.count + piece)] = {screened.largest, screened.sum};
+  Best& best = thread.bests[static_cast<size_t>(i)];
+  best.top = std::max(best.top, screened.largest);
+  best.low = std::max(best.low, screened.low);
+  const float least = threshold != nullptr ? *threshold : best.Threshold();
+  int64_t& count = thread.counts[static_cast<size_t>(i)];
+  if (screened.high < least || count > kMostKept) return;
+  const auto next = [&](int64_t from) {
+    return HWY_DYNAMIC_DISPATCH(NextAboveImpl)(uppers, span.n, from, least);
+  };
+  for (int64_t j = next(0); j < span.n; j = next(j + 1)) {
+    thread.candidates.push_back({i, first + j, logits[j], uppers[j], 0});
+    ++count;
+  }
 }
 
 void GreedyHead::Filter(int64_t rows, const Matrix* then) {
   const float none = -std::numeric_limits<float>::infinity();
   for (Thread& thread : threads_) {
     thread.bests.assign(static_cast<size_t>(rows), {none, none});
+    thread.counts.assign(static_cast<size_t>(rows), 0);
     thread.candidates.clear();
     thread.logits.resize(2 * kernels::kLogitPiece);
   }
   peaks_.resize(static_cast<size_t>(rows * pieces_.count));
-  const auto take = [&](int64_t piece, int thread_index, const int32_t* sums) {
-    Thread& thread = threads_[static_cast<size_t>(thread_index)];
-    const int64_t first = piece * kernels::kLogitPiece;
-    ScreenSpan span;
-    span.n = std::min<int64_t>(kernels::kLogitPiece, screen_.rows - first);
-    span.steps = screen_.steps() + first;
-    span.norms = screen_.norms() + first;
-    span.errors = screen_.errors() + first;
-    float* const logits = thread.logits.data();
-    float* const uppers = logits + kernels::kLogitPiece;
+  const auto take = [&](int64_t piece, int thread, const int32_t* sums) {
     for (int64_t i = 0; i < rows; ++i) {
-      const Row& row = rounded_[static_cast<size_t>(i)];
-      if (!row.finite) continue;
-      span.sums = sums + i * kernels::kLogitPiece;
-      span.offset = row.offset;
-      span.scale = row.scale;
-      span.per_norm = row.per_norm;
-      span.per_error = row.per_error;
-      const ScreenedSpan screened = HWY_DYNAMIC_DISPATCH(ScreenImpl)(span, logits, uppers);
-      peaks_[static_cast<size_t>(i * pieces_.count + piece)] = {screened.largest, screened.sum};
-      Best& best = thread.bests[static_cast<size_t>(i)];
-      best.top = std::max(best.top, screened.largest);
-      best.low = std::max(best.low, screened.low);
-      const float threshold = best.Threshold();
-      if (screened.high < threshold) continue;
-      const auto next = [&](int64_t from) {
-        return HWY_DYNAMIC_DISPATCH(NextAboveImpl)(uppers, span.n, from, threshold);
-      };
-      for (int64_t j = next(0); j < span.n; j = next(j + 1)) {
-        thread.candidates.push_back({i, first + j, logits[j], uppers[j], 0});
-      }
+      Look(threads_[static_cast<size_t>(thread)], i, piece, sums + i * kernels::kLogitPiece, nullptr);
     }
   };
   gemm_.MultiplyPieces(screen_.panels(), integers_.data(), rows, pieces_, take, then);
+  bests_.assign(static_cast<size_t>(rows), {none, none});
+  for (const Thread& thread : threads_) {
+    for (size_t i = 0; i < bests_.size(); ++i) {
+      bests_[i].top = std::max(bests_[i].top, thread.bests[i].top);
+      bests_[i].low = std::max(bests_[i].low, thread.bests[i].low);
+    }
+  }
 }
 
-std::vector<GreedyHead::Candidate> GreedyHead::Passed(int64_t rows, std::vector<Best>& bests) const {
-  bests = threads_.front().bests;
-  for (const Thread& thread : threads_) {
-    for (size_t i = 0; i < static_cast<size_t>(rows); ++i) {
-      bests[i].top = std::max(bests[i].top, thread.bests[i].top);
-      bests[i].low = std::max(bests[i].low, thread.bests[i].low);
+bool GreedyHead::Flooded(int64_t row) const {
+  return std::any_of(threads_.begin(), threads_.end(), [row](const Thread& thread) {
+    return thread.counts[static_cast<size_t>(row)] > kMostKept;
+  });
+}
+
+void GreedyHead::FilterAgain(const std::vector<int64_t>& rows) {
+  const std::set<int64_t> wanted(rows.begin(), rows.end());
+  for (Thread& thread : threads_) {
+    std::erase_if(thread.candidates, [&](const Candidate& one) { return wanted.contains(one.row); });
+    for (const int64_t row : rows) thread.counts[static_cast<size_t>(row)] = 0;
+  }
+  const int64_t padded = screen_.padded_cols();
+  std::vector<I8> integers;
+  for (const int64_t row : rows) {
+    integers.insert(integers.end(), integers_.begin() + row * padded, integers_.begin() + (row + 1) * padded);
+  }
+  const auto take = [&](int64_t piece, int thread, const int32_t* sums) {
+    for (const int64_t row : rows) {
+      const float threshold = bests_[static_cast<size_t>(row)].Threshold();
+      Look(threads_[static_cast<size_t>(thread)], row, piece, sums, &threshold);
+      sums += kernels::kLogitPiece;
     }
+  };
+  gemm_.MultiplyPieces(screen_.panels(), integers.data(), static_cast<int64_t>(rows.size()), pieces_, take);
+}
+
+std::vector<GreedyHead::Candidate> GreedyHead::Passed(int64_t rows) const {
+  const auto passes = [this](const Candidate& candidate) {
+    return candidate.upper >= bests_[static_cast<size_t>(candidate.row)].Threshold();
+  };
+  std::vector<int64_t> counts(static_cast<size_t>(rows));
+  for (const Thread& thread : threads_) {
+    for (const Candidate& one : thread.candidates) counts[static_cast<size_t>(one.row)] += passes(one);
   }
   std::vector<Candidate> passed;
   for (const Thread& thread : threads_) {
-    for (const Candidate& candidate : thread.candidates) {
-      if (candidate.upper >= bests[static_cast<size_t>(candidate.row)].Threshold())
-        passed.push_back(candidate);
+    for (const Candidate& one : thread.candidates) {
+      if (passes(one) && counts[static_cast<size_t>(one.row)] <= kMostCandidates) passed.push_back(one);
     }
   }
   std::sort(passed.begin(), passed.end(), [](const Candidate& a, const Candidate& b) {
@@ -304,12 +348,12 @@ void GreedyHead::Refine(const Bf16* x, std::vector<Candidate>& candidates) {
   });
 }
 
-GreedyHead::Choice GreedyHead::Conclude(int64_t row, float top, const Candidate* begin,
-                                        const Candidate* end) const {
+GreedyHead::Choice GreedyHead::Conclude(int64_t row, const Candidate* begin, const Candidate* end) const {
   const Candidate* best = begin;
   for (const Candidate* i = begin; i < end; ++i) {
     if (i->exact > best->exact) best = i;
   }
+  const float top = bests_[static_cast<size_t>(row)].top;
   const auto share = [top](float logit) { return double{std::exp(logit - top)}; };
   double sum = 0;
   const Peak* peaks = peaks_.data() + row * pieces_.count;
@@ -329,24 +373,20 @@ std::vector<GreedyHead::Choice> GreedyHead::Choose(const Bf16* x, int64_t rows, 
     }
   });
   Filter(rows, then);
-  std::vector<Best> bests;
-  std::vector<Candidate> candidates = Passed(rows, bests);
-  const auto of_row = [&](int64_t row) {
-    return std::equal_range(candidates.begin(), candidates.end(), Candidate{row, 0, 0, 0, 0},
-                            [](const Candidate& a, const Candidate& b) { return a.row < b.row; });
-  };
-  std::vector<Choice> choices(static_cast<size_t>(rows));
+  std::vector<int64_t> flooded;
   for (int64_t row = 0; row < rows; ++row) {
-    const auto [begin, end] = of_row(row);
-    if (end - begin > kMostCandidates) candidates.erase(begin, end);
+    if (Flooded(row)) flooded.push_back(row);
   }
+  if (!flooded.empty()) FilterAgain(flooded);
+  std::vector<Candidate> candidates = Passed(rows);
   Refine(x, candidates);
+  std::vector<Choice> choices(static_cast<size_t>(rows));
   pool_.For(rows, 8, [&](int64_t first, int64_t last, int) {
     for (int64_t row = first; row < last; ++row) {
-      const auto [begin, end] = of_row(row);
-      if (begin == end) continue;
-      choices[static_cast<size_t>(row)] =
-          Conclude(row, bests[static_cast<size_t>(row)].top, &*begin, &*begin + (end - begin));
+      const auto [begin, end] =
+          std::equal_range(candidates.begin(), candidates.end(), Candidate{row, 0, 0, 0, 0},
+                           [](const Candidate& a, const Candidate& b) { return a.row < b.row; });
+      if (begin != end) choices[static_cast<size_t>(row)] = Conclude(row, &*begin, &*begin + (end - begin));
     }
   });
   rows_ += rows;

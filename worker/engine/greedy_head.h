@@ -29,7 +29,7 @@ namespace sprint {
 // Not thread-safe.
 class GreedyHead {
  public:
-  // Whether 8-bit products are faster than those of bf16 on this processor: with AVX512-VNNI.
+  // Whether 8-bit products are faster than those of bf16 on this processor: with AVX512-BF16 and -VNNI.
   static bool Pays();
 
   // All outlive it. `head` is in bf16.
@@ -79,17 +79,26 @@ class GreedyHead {
   struct Thread {
     std::vector<Best> bests;
     std::vector<Candidate> candidates;
-    std::vector<float> logits;  // of a piece
-    std::vector<Bf16> x;        // rows that want the same panel's logits
+    std::vector<int64_t> counts;  // of a row's candidates
+    std::vector<float> logits;    // of a piece, and their upper bounds
+    std::vector<Bf16> x;          // rows that want the same panel's logits
     std::vector<float> y;
   };
 
   Row Round(const Bf16* x, I8* integers) const;
+  // Takes a row's sums with a piece of the tokens: its peak, its bests, and candidates by the thread's own
+  // threshold as it stands, or by one that is given.
+  void Look(Thread& thread, int64_t row, int64_t piece, const int32_t* sums, const float* threshold);
+  // Looks at all tokens with all rows. Leaves bests_.
   void Filter(int64_t rows, const Matrix* then);
-  // The tokens of all rows that pass, by row and token.
-  std::vector<Candidate> Passed(int64_t rows, std::vector<Best>& bests) const;
+  // Whether a thread met so many candidates of the row that it kept no more of them.
+  bool Flooded(int64_t row) const;
+  // Looks at all tokens once more, by the final thresholds.
+  void FilterAgain(const std::vector<int64_t>& rows);
+  // The candidates that pass the final thresholds, by row and token; none of a row that has too many.
+  std::vector<Candidate> Passed(int64_t rows) const;
   void Refine(const Bf16* x, std::vector<Candidate>& candidates);
-  Choice Conclude(int64_t row, float top, const Candidate* begin, const Candidate* end) const;
+  Choice Conclude(int64_t row, const Candidate* begin, const Candidate* end) const;
 
   const Matrix& head_;
   const HeadScreen& screen_;
@@ -99,6 +108,7 @@ class GreedyHead {
   std::vector<Row> rounded_;
   std::vector<I8> integers_;  // [rows, screen.padded_cols()]
   std::vector<Peak> peaks_;   // [rows, pieces]
+  std::vector<Best> bests_;   // of all threads
   std::vector<Thread> threads_;
   int64_t rows_ = 0;
   int64_t exact_logits_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace sprint {
@@ -10,8 +11,12 @@ namespace {
 constexpr int64_t kLargestBlock = 64;
 constexpr float kLargestInteger = 127;
 
-// A square root of a sum that was rounded some times, and not below the true one.
-float NotBelowRoot(double sum) { return static_cast<float>(std::sqrt(sum) * (1 + 1e-6)); }
+// A square root of a sum that was rounded some times, and not below the true one; infinite where rotation
+// has overflowed.
+float NotBelowRoot(double sum) {
+  const auto root = static_cast<float>(std::sqrt(sum) * (1 + 1e-6));
+  return std::isnan(root) ? std::numeric_limits<float>::infinity() : root;
+}
 
 // v H for each block of v, by butterflies.
 void Rotate(int64_t cols, int64_t block, float* v) {
@@ -38,17 +43,21 @@ int64_t RotationBlock(int64_t cols) {
 }
 
 Rounded RotateAndRound(int64_t cols, float* values, int8_t* integers) {
+  // Below this a step's inverse is infinite: the row's integers are 0, and all of it is error.
+  constexpr float kLeastStep = 1e-36f;
   Rotate(cols, RotationBlock(cols), values);
   float largest = 0;
   for (int64_t i = 0; i < cols; ++i) largest = std::max(largest, std::abs(values[i]));
   Rounded out;
-  out.step = largest / kLargestInteger;
-  const float steps = out.step > 0 ? 1 / out.step : 0;
+  const float step = largest / kLargestInteger;
+  const bool rounds = step > kLeastStep && std::isfinite(step);
+  if (rounds) out.step = step;
   double norm = 0;
   double rounded = 0;
   double error = 0;
   for (int64_t i = 0; i < cols; ++i) {
-    const float whole = std::clamp(std::nearbyint(values[i] * steps), -kLargestInteger, kLargestInteger);
+    const float whole =
+        rounds ? std::clamp(std::nearbyint(values[i] / step), -kLargestInteger, kLargestInteger) : 0;
     const double value = values[i];
     const double kept = static_cast<double>(whole) * out.step;
     integers[i] = static_cast<int8_t>(whole);

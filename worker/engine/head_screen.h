@@ -29,13 +29,16 @@ struct Rounded {
 
 // The largest power of two up to 64 that divides `cols`.
 int64_t RotationBlock(int64_t cols);
-// Rotates values [cols] in place and writes their integers, -127 to 127, for [cols]. Values must be finite.
+// Rotates values [cols] in place and writes their integers, -127 to 127, for [cols]. Values are finite; where
+// rotation overflows, norm and error are infinite.
 Rounded RotateAndRound(int64_t cols, float* values, int8_t* integers);
 
 struct HeadScreen {
   int64_t rows = 0;  // of the projection: tokens
   int64_t cols = 0;
-  AlignedBuffer weights;  // int8 [panels, ceil(cols / 4), kPanelRows, 4]; beyond the matrix zeros
+  // Bytes of 128 more than the integers, [panels, ceil(cols / 4), kPanelRows, 4]. What is beyond the matrix
+  // is not set: x is 0 there, or nobody reads the sum.
+  AlignedBuffer weights;
   AlignedBuffer columns;  // f32 [3, rows]: each token's step, norm and error
 
   Panels<I8> panels() const { return {weights.as<I8>(), rows, padded_cols(), padded_cols() * kPanelRows}; }

@@ -45,9 +45,13 @@ void LaneEngine::Work(Lane& lane) {
   }
 }
 
-bool LaneEngine::Stepping(const Lane& lane) {
-  MutexLock lock(&mutex_);
-  return lane.state == Lane::State::kStepping;
+bool LaneEngine::Stepping(Lane& lane) {
+  {
+    MutexLock lock(&mutex_);
+    if (lane.state == Lane::State::kStepping) return true;
+  }
+  failed_.Update(Settle(lane));
+  return false;
 }
 
 int LaneEngine::Capacity() const {
@@ -86,6 +90,7 @@ absl::Status LaneEngine::Submit(SequenceRequest request) {
   if (Stepping(lane)) {
     lane.inbox.push_back(std::move(request));
   } else {
+    SPRINT_RETURN_IF_ERROR(failed_);
     SPRINT_RETURN_IF_ERROR(lane.engine->Submit(std::move(request)));
   }
   ++lane.load;
@@ -112,17 +117,16 @@ void LaneEngine::Cancel(SequenceId id) {
   Forget(id);
   if (std::erase_if(lane.inbox, [id](const SequenceRequest& request) { return request.id == id; }) > 0)
     return;
-  if (Stepping(lane)) {
-    lane.cancelled.push_back(id);
-  } else {
-    lane.engine->Cancel(id);
-    if (lane.results.ok())
-      std::erase_if(*lane.results, [id](const SequenceResult& result) { return result.id == id; });
-  }
+  lane.cancelled.push_back(id);
+  Stepping(lane);
 }
 
 absl::Status LaneEngine::Settle(Lane& lane) {
-  for (const SequenceId id : std::exchange(lane.cancelled, {})) lane.engine->Cancel(id);
+  for (const SequenceId id : std::exchange(lane.cancelled, {})) {
+    lane.engine->Cancel(id);
+    if (!lane.results.ok()) continue;
+    std::erase_if(*lane.results, [id](const SequenceResult& result) { return result.id == id; });
+  }
   for (SequenceRequest& request : std::exchange(lane.inbox, {})) {
     SPRINT_RETURN_IF_ERROR(lane.engine->Submit(std::move(request)));
   }
@@ -131,13 +135,13 @@ absl::Status LaneEngine::Settle(Lane& lane) {
 
 absl::Status LaneEngine::Collect(Lane& lane, std::vector<SequenceResult>& finished) {
   SPRINT_RETURN_IF_ERROR(lane.results.status());
+  SPRINT_RETURN_IF_ERROR(Settle(lane));
   lane.stats = lane.engine->stats();
   for (SequenceResult& result : std::exchange(*lane.results, {})) {
-    if (std::find(lane.cancelled.begin(), lane.cancelled.end(), result.id) != lane.cancelled.end()) continue;
     Forget(result.id);
     finished.push_back(std::move(result));
   }
-  return Settle(lane);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<SequenceResult>> LaneEngine::Step() {
@@ -145,28 +149,24 @@ absl::StatusOr<std::vector<SequenceResult>> LaneEngine::Step() {
   std::vector<Lane*> done;
   {
     MutexLock lock(&mutex_);
-    bool stepping = false;
     for (const std::unique_ptr<Lane>& lane : lanes_) {
       if (lane->state == Lane::State::kFree && !lane->engine->Idle()) lane->state = Lane::State::kStepping;
-      stepping |= lane->state != Lane::State::kFree;
     }
-    if (!stepping) return std::vector<SequenceResult>();
     changed_.SignalAll();
-    while (done.empty()) {
+    for (;;) {
       for (const std::unique_ptr<Lane>& lane : lanes_) {
         if (lane->state != Lane::State::kDone) continue;
         lane->state = Lane::State::kFree;
         done.push_back(lane.get());
       }
-      if (done.empty()) changed_.Wait(&mutex_);
+      if (!done.empty() || sequences_.empty()) break;
+      changed_.Wait(&mutex_);
     }
   }
   std::vector<SequenceResult> finished;
-  for (Lane* lane : done) {
-    failed_ = Collect(*lane, finished);
-    SPRINT_RETURN_IF_ERROR(failed_);
-  }
+  for (Lane* lane : done) failed_.Update(Collect(*lane, finished));
   SumStats();
+  if (!failed_.ok() && finished.empty()) return failed_;
   return finished;
 }
 

@@ -38,7 +38,9 @@ class LaneEngine : public Engine {
   int Capacity() const override;
   absl::Status Submit(SequenceRequest request) override;
   void Cancel(SequenceId id) override;
-  // Lets every lane that has sequences and does not compute begin a step, and waits until one has ended.
+  // Lets every lane that has sequences and no step, begun or ended, begin one, and waits until one has ended;
+  // with no sequences it waits for none. When a lane fails, what the others have finished still comes, and
+  // the next call says it.
   absl::StatusOr<std::vector<SequenceResult>> Step() override;
   bool Idle() const override { return sequences_.empty(); }
   // Sums over the lanes' last steps that ended; times are the lanes' means.
@@ -55,7 +57,8 @@ class LaneEngine : public Engine {
     std::vector<SequenceRequest> inbox;
     std::vector<SequenceId> cancelled;
     StepStats stats;  // after the last step that ended
-    // Under mutex_. While it is kStepping, `engine` is the lane's thread's; otherwise the caller's.
+    // `state` is under mutex_. While it is kStepping, `engine` and `results` are the lane's thread's,
+    // otherwise the caller's.
     enum class State { kFree, kStepping, kDone } state = State::kFree;
     absl::StatusOr<std::vector<SequenceResult>> results = std::vector<SequenceResult>();
     std::thread thread;
@@ -70,12 +73,13 @@ class LaneEngine : public Engine {
   };
 
   void Work(Lane& lane);
-  bool Stepping(const Lane& lane);
+  // Whether the lane computes. If not, what came while it did has been handed to it.
+  bool Stepping(Lane& lane);
   Lane& LaneFor(uint64_t prompt);
   void Forget(SequenceId id);
-  // Hands a lane that does not compute what came while it did.
+  // Hands a lane that does not compute what came while it did, and drops results that nobody wants any more.
   absl::Status Settle(Lane& lane);
-  // Takes what a lane's step gave, but for sequences that nobody wants any more.
+  // Takes what a lane's step gave.
   absl::Status Collect(Lane& lane, std::vector<SequenceResult>& finished);
   void SumStats();
 

@@ -215,19 +215,30 @@ absl::StatusOr<StepCost> MeasureStepCost(Runner& runner, const SchedulerOptions&
   return points.size() < 2 ? StepCost() : StepCost(std::move(points));
 }
 
-// How many K/V blocks the limit leaves room for; an error when not even one sequence fits.
-absl::StatusOr<int64_t> KvBlocks(const ModelConfig& config, const Runner& runner, int64_t weight_bytes,
-                                 int64_t limit, int max_sequences) {
+// What an engine may use, and what is gone before its lanes get their shares.
+struct MemoryShare {
+  int64_t limit = 0;
+  int64_t weights = 0;
+  int lanes = 1;
+  int64_t of_lane() const { return (limit - weights) / lanes; }
+};
+
+// How many K/V blocks a lane's share leaves room for beside its traces; an error when not even one sequence
+// fits.
+absl::StatusOr<int64_t> KvBlocks(const ModelConfig& config, const Runner& runner, const MemoryShare& share,
+                                 int64_t trace_bytes, int max_sequences) {
   const int64_t whole_context = (config.context + kBlockTokens - 1) / kBlockTokens;
   const int64_t useful = whole_context * max_sequences + 1;
-  const int64_t left = limit - weight_bytes - runner.ActivationBytes();
+  const int64_t left = share.of_lane() - trace_bytes - runner.ActivationBytes();
   const int64_t blocks = std::min(useful, left / runner.KvBlockBytes());
   if (blocks >= 2) return blocks;
   return Error(absl::StatusCode::kResourceExhausted, Reason::kOutOfMemory,
-               absl::StrCat("the engine may use ", Mib(limit), ", but the weights take ", Mib(weight_bytes),
-                            ", a step's activations ", Mib(runner.ActivationBytes()), " and ", kBlockTokens,
-                            " cached tokens ", Mib(runner.KvBlockBytes()),
-                            "; raise the memory limit, choose bf16, or lower max_tokens_per_step"));
+               absl::StrCat("the engine may use ", Mib(share.limit), ", but the weights take ",
+                            Mib(share.weights), ", a step's activations ", Mib(runner.ActivationBytes()),
+                            " and ", kBlockTokens, " cached tokens ", Mib(runner.KvBlockBytes()),
+                            share.lanes > 1 ? absl::StrCat(" in each of ", share.lanes, " lanes") : "",
+                            "; raise the memory limit, choose bf16, lower max_tokens_per_step",
+                            share.lanes > 1 ? ", or use fewer lanes" : ""));
 }
 
 absl::Status CheckOptions(const TorchEngineOptions& options) {
@@ -242,17 +253,25 @@ absl::Status CheckOptions(const TorchEngineOptions& options) {
   return absl::OkStatus();
 }
 
+// As many as are asked for, where each gets a thread and a sequence.
+int Lanes(const TorchEngineOptions& options, bool own_kernels, int threads) {
+  int most = own_kernels ? threads : 1;
+  if (options.max_sequences > 0) most = std::min(most, options.max_sequences);
+  const int lanes = std::min(options.lanes, most);
+  if (lanes < options.lanes) {
+    SPRINT_LOG(kWarning) << lanes << " lanes of " << options.lanes << ": "
+                         << (own_kernels ? "there are no more threads or sequences" : "the device has one");
+  }
+  return lanes;
+}
+
 // Shared where it is wanted and can be; a folder that will not do costs memory, and no run.
 absl::StatusOr<LoadedWeights> LoadSharedOrOwn(const ModelFiles& model, const TorchEngineOptions& options,
-                                              bool own_kernels, int threads) {
-  WeightsOptions wanted;
-  wanted.dtype = options.dtype;
-  wanted.threads = threads;
-  wanted.screen = own_kernels && options.screened_head && options.dtype == Dtype::kBF16 && GreedyHead::Pays();
+                                              bool own_kernels, const WeightsOptions& wanted) {
   if (!own_kernels || options.shared_folder.empty() || options.shared_key.empty())
     return LoadWeights(model, wanted);
   const std::string key = absl::StrCat(options.shared_key, "-", DtypeName(options.dtype), "-", kPanelRows,
-                                       wanted.screen ? "-screen" : "");
+                                       wanted.screen ? "-screen1" : "");
   absl::StatusOr<std::unique_ptr<SharedWeights>> shared = SharedWeights::Open(options.shared_folder, key);
   absl::Status status = shared.status();
   if (status.ok()) {
@@ -285,12 +304,17 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
                      "; raise the memory limit", options.dtype == Dtype::kF32 ? " or choose bf16" : ""));
   }
   const int threads = options.threads > 0 ? options.threads : UsableCpus();
-  const int lanes = device.own_kernels ? std::clamp(options.lanes, 1, threads) : 1;
+  const int lanes = Lanes(options, device.own_kernels, threads);
+  WeightsOptions wanted;
+  wanted.dtype = options.dtype;
+  wanted.threads = threads;
+  // Not where it would take much of what is left for K/V.
+  wanted.screen = device.own_kernels && options.screened_head && options.dtype == Dtype::kBF16 &&
+                  GreedyHead::Pays() && estimate.screen <= (limit - estimate.weights) / 4;
   SPRINT_ASSIGN_OR_RETURN(LoadedWeights weights,
-                          LoadSharedOrOwn(*model, options, device.own_kernels, threads));
+                          LoadSharedOrOwn(*model, options, device.own_kernels, wanted));
   const int64_t weight_bytes = weights.bytes();
-  const int most_sequences =
-      options.max_sequences > 0 ? (options.max_sequences + lanes - 1) / lanes : kWidest;
+  const int most_sequences = options.max_sequences > 0 ? options.max_sequences / lanes : kWidest;
   RunnerOptions runner_options;
   runner_options.max_rows = std::max(options.max_tokens_per_step, most_sequences);
   // Drafts add rows to few sequences: a narrower head would read its weights again for each.
@@ -322,14 +346,12 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(std::shared_ptr<const Mo
   }
   scheduler_options.prefix_reuse = options.prefix_reuse;
   scheduler_options.layer_resume = options.layer_resume && first.CanResume();
-  // A lane's share of what the weights leave.
-  const int64_t lane_limit = weight_bytes + (limit - weight_bytes) / lanes;
+  const MemoryShare share{limit, weight_bytes, lanes};
   if (scheduler_options.layer_resume) {
-    scheduler_options.trace_bytes = TraceBytes(config, lane_limit - weight_bytes - first.ActivationBytes());
+    scheduler_options.trace_bytes = TraceBytes(config, share.of_lane() - first.ActivationBytes());
   }
-  SPRINT_ASSIGN_OR_RETURN(
-      scheduler_options.kv_blocks,
-      KvBlocks(config, first, weight_bytes, lane_limit - scheduler_options.trace_bytes, most_sequences));
+  SPRINT_ASSIGN_OR_RETURN(scheduler_options.kv_blocks,
+                          KvBlocks(config, first, share, scheduler_options.trace_bytes, most_sequences));
   for (const std::unique_ptr<Runner>& runner : runners) {
     SPRINT_RETURN_IF_ERROR(runner->AllocateKv(scheduler_options.kv_blocks));
   }

@@ -170,6 +170,60 @@ TEST(GreedyHeadTest, RowsThatItCannotTellAreSaidToBeUnknown) {
   EXPECT_TRUE(choices[5].known);
 }
 
+// Rows of the projection that are so small that they have no step, or are zeros.
+TEST(GreedyHeadTest, TokensOfTinyWeightsAreChosenWhenTheOthersAreWorse) {
+  constexpr int64_t kVocab = 1000;
+  constexpr int64_t kCols = 64;
+  std::vector<Bf16> weights = Random(kVocab, kCols, 12, 1);
+  const std::vector<Bf16> x = Random(1, kCols, 13, 1);
+  // All tokens have negative logits but two, which have none to speak of.
+  for (int64_t i = 0; i < kVocab; ++i) {
+    float product = 0;
+    for (int64_t k = 0; k < kCols; ++k) {
+      product += Widen(weights[static_cast<size_t>(i * kCols + k)]) * Widen(x[static_cast<size_t>(k)]);
+    }
+    for (int64_t k = 0; k < kCols && product > 0; ++k)
+      weights[static_cast<size_t>(i * kCols + k)].bits ^= 0x8000;
+  }
+  for (int64_t k = 0; k < kCols; ++k) weights[static_cast<size_t>(700 * kCols + k)] = {0x0180};  // 4.7e-38
+  std::fill_n(weights.begin() + 800 * kCols, kCols, Bf16{});
+  Head head(kVocab, kCols, weights);
+  const GreedyHead::Choice choice = head.Choose(x, 0, 1)[0];
+  ASSERT_TRUE(choice.known);
+  EXPECT_EQ(choice.best.index, kernels::ArgmaxLogSoftmax(head.Logits(x).data(), kVocab).index);
+  EXPECT_TRUE(choice.best.index == 700 || choice.best.index == 800);
+}
+
+// Logits that are much alike are too many to tell; where one stands out at last, it is found, and whatever
+// the threads kept meanwhile, a row gives the same bits.
+TEST(GreedyHeadTest, RowsOfManyCandidatesDoNotDependOnThreads) {
+  constexpr int64_t kVocab = 40000;
+  constexpr int64_t kCols = 64;
+  std::vector<Bf16> weights = Random(kVocab, kCols, 14, 1);
+  std::vector<Bf16> x = Random(3, kCols, 15, 1);
+  for (int64_t k = 0; k < 2 * kCols; ++k) {
+    uint16_t& bits = x[static_cast<size_t>(k)].bits;
+    bits = static_cast<uint16_t>(bits - (3 << 7));  // an eighth
+  }
+  // The last token is the second x, 64 times as long.
+  for (int64_t k = 0; k < kCols; ++k) {
+    const auto at = static_cast<size_t>((kVocab - 1) * kCols + k);
+    weights[at].bits = static_cast<uint16_t>(x[static_cast<size_t>(kCols + k)].bits + (6 << 7));
+  }
+  Head head(kVocab, kCols, weights, /*threads=*/1);
+  Head threaded(kVocab, kCols, weights, /*threads=*/3);
+  const std::vector<GreedyHead::Choice> one = head.Choose(x, 0, 3);
+  const std::vector<GreedyHead::Choice> three = threaded.Choose(x, 0, 3);
+  EXPECT_FALSE(one[0].known);
+  EXPECT_TRUE(one[1].known);
+  EXPECT_EQ(one[1].best.index, kVocab - 1);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(one[i].known, three[i].known);
+    EXPECT_EQ(one[i].best.index, three[i].best.index);
+    EXPECT_EQ(one[i].best.logprob, three[i].best.logprob);
+  }
+}
+
 TEST(HeadScreenTest, BoundsHoldAndRotationKeepsProducts) {
   for (const int64_t cols : {576, 96, 50, 77, 8}) {
     const int64_t block = RotationBlock(cols);

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "tests/testing/testing.h"
@@ -23,11 +25,16 @@ struct Gates {
   CondVar changed;
   std::vector<int> steps_allowed;  // a lane's
   std::vector<bool> in_step;
+  std::vector<int> ended;
 
   void Allow(size_t lane, int steps) {
     MutexLock lock(&mutex);
     steps_allowed[lane] += steps;
     changed.SignalAll();
+  }
+  void AwaitEnds(size_t lane, int steps) {
+    MutexLock lock(&mutex);
+    while (ended[lane] < steps) changed.Wait(&mutex);
   }
   void AwaitStep(size_t lane) {
     MutexLock lock(&mutex);
@@ -57,6 +64,11 @@ class GatedEngine : public Engine {
       --gates_.steps_allowed[lane_];
       gates_.in_step[lane_] = false;
     }
+    const absl::Cleanup end = [this] {
+      MutexLock lock(&gates_.mutex);
+      ++gates_.ended[lane_];
+      gates_.changed.SignalAll();
+    };
     std::vector<SequenceResult> finished;
     for (auto& [id, steps] : steps_) {
       if (id == kBreaks) return absl::InternalError("the device is gone");
@@ -91,6 +103,7 @@ class LanesTest : public ::testing::Test {
   LanesTest() {
     gates_.steps_allowed.resize(2);
     gates_.in_step.resize(2);
+    gates_.ended.resize(2);
     std::vector<std::unique_ptr<Engine>> lanes;
     for (size_t i = 0; i < 2; ++i) lanes.push_back(std::make_unique<GatedEngine>(i, 4, gates_));
     engine_.emplace(std::move(lanes), [](const SequenceRequest& request) {
@@ -179,6 +192,38 @@ TEST_F(LanesTest, WhatIsCancelledNeverComesBack) {
   std::sort(ids.begin(), ids.end());
   EXPECT_EQ(ids, (std::vector<SequenceId>{0, 2}));
   EXPECT_EQ(engine_->Capacity(), 8);
+}
+
+// A lane whose step has ended, but was not asked for: it takes what comes as if it were empty, and what was
+// cancelled meanwhile is gone, under its old id or a new one.
+TEST_F(LanesTest, ALaneWhoseStepNobodyAskedForIsFree) {
+  for (SequenceId id = 0; id < 4; ++id) ASSERT_OK(engine_->Submit(Request(id, 1)));
+  ASSERT_OK(engine_->Submit(Request(10, 2)));
+  gates_.Allow(1, 1);
+  EXPECT_TRUE(Step().empty());
+  gates_.AwaitStep(0);
+  for (SequenceId id = 0; id < 4; ++id) engine_->Cancel(id);
+  gates_.Allow(0, 1);
+  gates_.AwaitEnds(0, 1);
+  absl::SleepFor(absl::Milliseconds(5));  // the lane's thread says so a moment later; both are right
+  for (SequenceId id = 0; id < 4; ++id) ASSERT_OK(engine_->Submit(Request(id, 1)));
+  EXPECT_EQ(engine_->Capacity(), 3);
+  for (size_t lane = 0; lane < 2; ++lane) gates_.Allow(lane, 10);
+  std::map<SequenceId, int32_t> lanes;
+  while (!engine_->Idle()) lanes.merge(Step());
+  EXPECT_EQ(lanes, (std::map<SequenceId, int32_t>{{0, 0}, {1, 0}, {2, 0}, {3, 0}, {10, 1}}));
+}
+
+TEST_F(LanesTest, WithoutSequencesAStepWaitsForNobody) {
+  ASSERT_OK(engine_->Submit(Request(0, 1)));
+  ASSERT_OK(engine_->Submit(Request(1, 2)));
+  gates_.Allow(1, 1);
+  EXPECT_TRUE(Step().empty());
+  gates_.AwaitStep(0);
+  engine_->Cancel(0);
+  engine_->Cancel(1);
+  EXPECT_TRUE(engine_->Idle());
+  EXPECT_TRUE(Step().empty());  // the first lane computes still
 }
 
 TEST_F(LanesTest, ALaneThatFailsEndsTheEngine) {
