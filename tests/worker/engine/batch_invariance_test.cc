@@ -61,7 +61,7 @@ SequenceResult RunInBatch(const ParityCase& parity, Dtype dtype, const std::stri
   options.device = device;
   options.self_test = false;
   options.max_sequences = 24;
-  if (batch % 5 == 4) options.threads = options.lanes = 2;
+  if (device == "cpu" && batch % 5 == 4) options.threads = options.lanes = 2;
   options.prefix_reuse = batch % 2 == 1;
   options.layer_resume = batch % 4 >= 2;
   options.max_draft = batch % 3 == 0 ? 0 : 8;
