@@ -1,5 +1,5 @@
 // What the engine saves by sharing work between arms and questions: each saving alone, on against off. On and
-// off take turns in one process, on one workload, and must give the same number of tokens.
+// off take turns in one process, on one workload, and must give the same tokens.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

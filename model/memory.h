@@ -30,8 +30,8 @@ struct EngineShape {
 // Bytes, of an engine on the CPU at its peak.
 struct MemoryEstimate {
   int64_t weights = 0;
-  int64_t screen =
-      0;  // the output projection a second time, in 8 bits: with bf16, on processors where it pays
+  // The output projection a second time, in 8 bits: with bf16, counted although not every processor has it.
+  int64_t screen = 0;
   int64_t kv_per_token = 0;   // one cached position of one sequence
   int64_t cached_tokens = 0;  // positions of all running sequences at their ends
   int64_t kv_slack = 0;       // what the operating system's pages add to K/V

@@ -29,8 +29,8 @@ struct WorkerFlags {
   // Savings that change no result; each can be switched off.
   bool prefix_reuse = true;
   bool layer_resume = true;
-  bool screened_head = true;
   int max_draft = 16;
+  bool screened_head = true;   // changes log-probabilities a little, and no text
   std::string shared_weights;  // a folder; empty: the default one; "none": not shared
   std::vector<std::string> models;
   std::string log_file;

@@ -271,13 +271,10 @@ void CpuRunner<T>::TakeScreened(const StepBatch& batch, absl::Span<const int64_t
 
 template <typename T>
 void CpuRunner<T>::TakeHighest(const StepBatch& batch, absl::Span<const int64_t> rows, StepOutput* output) {
-  constexpr int64_t kPanels = kernels::kLogitPiece / kPanelRows;
   GatherHeadRows(batch, rows);
   const Matrix& head = weights_.head();
   const auto count = static_cast<int64_t>(rows.size());
-  Pieces pieces;
-  pieces.run = kPanels;
-  pieces.count = (head.panels() + kPanels - 1) / kPanels;
+  const Pieces pieces = Pieces::Of(head.panels(), kernels::kLogitPiece);
   peaks_.resize(static_cast<size_t>(count * pieces.count));
   const auto peak = [&](int64_t piece, const float* y) {
     const int64_t n = std::min<int64_t>(kernels::kLogitPiece, config_.vocab - piece * kernels::kLogitPiece);

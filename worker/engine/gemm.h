@@ -32,6 +32,12 @@ struct Pieces {
   int64_t distance = 0;
 
   int64_t width() const { return run * runs * kPanelRows; }  // outputs
+
+  // A matrix of so many panels cut into runs of `width` outputs, a multiple of kPanelRows.
+  static Pieces Of(int64_t panels, int64_t width) {
+    const int64_t run = width / kPanelRows;
+    return {(panels + run - 1) / run, run};
+  }
 };
 
 // Not thread-safe.

@@ -145,21 +145,17 @@ constexpr int64_t kMostCandidates = 1024;
 // So many a thread keeps of a row while it does not know the best yet. In a row whose logits are all alike,
 // almost every token is a candidate.
 constexpr int64_t kMostKept = 4 * kMostCandidates;
-constexpr int64_t kPiecePanels = kernels::kLogitPiece / kPanelRows;
-
-Pieces PiecesOf(const Matrix& head) {
-  Pieces pieces;
-  pieces.run = kPiecePanels;
-  pieces.count = (head.panels() + kPiecePanels - 1) / kPiecePanels;
-  return pieces;
-}
 
 }  // namespace
 
 bool GreedyHead::Pays() { return gemm::HasAvx512Dots(); }
 
 GreedyHead::GreedyHead(const Matrix& head, const HeadScreen& screen, ThreadPool& pool, Gemm& gemm)
-    : head_(head), screen_(screen), pool_(pool), gemm_(gemm), pieces_(PiecesOf(head)) {
+    : head_(head),
+      screen_(screen),
+      pool_(pool),
+      gemm_(gemm),
+      pieces_(Pieces::Of(head.panels(), kernels::kLogitPiece)) {
   threads_.resize(static_cast<size_t>(pool.threads()));
 }
 
@@ -170,10 +166,8 @@ GreedyHead::Row GreedyHead::Round(const Bf16* x, I8* integers) const {
   const int64_t cols = screen_.cols;
   std::vector<float> values(static_cast<size_t>(cols));
   kernels::Bf16ToF32(x, cols, values.data());
-  float zero = 0;
-  for (const float value : values) zero += value * 0.0f;
   Row row;
-  row.finite = zero == 0.0f;
+  row.finite = kernels::AllFinite(values.data(), cols);
   if (!row.finite) {
     std::fill_n(integers, screen_.padded_cols(), I8{});
     return row;

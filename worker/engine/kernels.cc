@@ -200,6 +200,13 @@ void TransformHead(const float* in, const HeadTransform& t, float* out) {
 }
 Peak PeakOf(const float* logits, int64_t n) { return HWY_DYNAMIC_DISPATCH(PeakF32)(logits, n); }
 
+// A NaN or infinity times 0 is a NaN, and sums keep it.
+bool AllFinite(const float* values, int64_t n) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += values[i] * 0.0f;
+  return sum == 0.0f;
+}
+
 Best Combine(const Peak* pieces, int64_t n) {
   int64_t top = 0;
   for (int64_t i = 1; i < n; ++i) {

@@ -30,6 +30,9 @@ const char* Target();
 void F32ToBf16(const float* in, int64_t n, Bf16* out);
 void Bf16ToF32(const Bf16* in, int64_t n, float* out);
 
+// Whether no value is a NaN or infinite.
+bool AllFinite(const float* values, int64_t n);
+
 // out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i].
 void RmsNorm(const float* x, const float* weight, float eps, int64_t n, float* out);
 void RmsNorm(const float* x, const float* weight, float eps, int64_t n, Bf16* out);

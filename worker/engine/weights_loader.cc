@@ -7,16 +7,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "worker/engine/kernels.h"
 #include "worker/engine/parallel.h"
 
 namespace sprint {
 namespace {
 
-// Whether all values are finite: a NaN or infinity times 0 is a NaN, and sums keep it.
 bool AllFinite(const std::vector<float>& values) {
-  float sum = 0;
-  for (const float value : values) sum += value * 0.0f;
-  return sum == 0.0f;
+  return kernels::AllFinite(values.data(), static_cast<int64_t>(values.size()));
 }
 
 absl::Status NotFinite(const TensorInfo& tensor) {
